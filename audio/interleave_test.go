@@ -177,7 +177,7 @@ func TestA3_LateCallbackKeepsTimeline(t *testing.T) {
 // What: with real resampling, clicks spoken at the same true time on devices
 // whose clocks are +200 and -200 ppm off stay together.
 func TestA3_SkewedClocksStayTogether(t *testing.T) {
-	const minutes = 3 // untrimmed, the lanes would be 72 ms apart by then
+	const minutes = 2 // untrimmed, the lanes would be 48 ms apart by then
 	r := newRig(t, 16000, 16000)
 	ppm := [2]float64{200e-6, -200e-6}
 	var spoken [2]float64 // samples so far, by each device's clock
@@ -232,11 +232,11 @@ func TestInterleaverProperties(t *testing.T) {
 		r := &rig{origin: time.Unix(1000, 0)}
 		r.il = audio.NewInterleaver(r.origin)
 		rate := [2]int{}
-		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			ch := audio.Channel(rapid.IntRange(0, 1).Draw(t, "lane"))
 			switch rapid.IntRange(0, 9).Draw(t, "what") {
 			case 0:
-				rate[ch] = rapid.SampledFrom([]int{8000, 44100, 48000}).Draw(t, "rate")
+				rate[ch] = rapid.SampledFrom([]int{8000, 22050, 48000}).Draw(t, "rate")
 				if err := r.il.Open(ch, rate[ch]); err != nil {
 					t.Fatal(err)
 				}
@@ -245,7 +245,7 @@ func TestInterleaverProperties(t *testing.T) {
 			default:
 				r.now += time.Duration(rapid.IntRange(0, 300).Draw(t, "ms")) * time.Millisecond
 				if rate[ch] > 0 {
-					r.push(ch, make([]int16, rapid.IntRange(0, 3*rate[ch]).Draw(t, "samples")))
+					r.push(ch, make([]int16, rapid.SampledFrom([]int{0, 1, 160, rate[ch] / 50, rate[ch] / 10, rate[ch]}).Draw(t, "samples")))
 				}
 				r.drain()
 			}
@@ -261,19 +261,19 @@ func TestInterleaverProperties(t *testing.T) {
 // What: a reader who was away gets the last second, not the whole past.
 func TestInterleaverForgetsBacklog(t *testing.T) {
 	r := newRig(t, 16000, 16000)
-	for range 60 * 50 {
+	for range 20 * 50 {
 		r.now += 20 * time.Millisecond
 		r.il.Push(audio.Interviewer, constant(320, 7), r.origin.Add(r.now))
 		r.il.Push(audio.Candidate, constant(320, 8), r.origin.Add(r.now))
 	}
 	r.drain()
 	if n := len(r.frames); n < 48 || n > 56 {
-		t.Errorf("%d frames after a minute away", n)
+		t.Errorf("%d frames after 20 s away", n)
 	}
-	if first := r.frames[0].Start; first < 58*time.Second {
+	if first := r.frames[0].Start; first < 18*time.Second {
 		t.Errorf("the first is from %v", first)
 	}
-	if lost := r.il.Lost(audio.Candidate); lost < 2900 {
+	if lost := r.il.Lost(audio.Candidate); lost < 900 {
 		t.Errorf("%d frames counted as lost", lost)
 	}
 	if last := r.frames[len(r.frames)-1]; level(last, 0) != 7 || level(last, 1) != 8 {

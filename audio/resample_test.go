@@ -49,10 +49,10 @@ func TestResamplerPassBand(t *testing.T) {
 	for _, rate := range rates {
 		for _, part := range []float64{0.01, 0.1, 0.3, 0.5, 0.7, 0.86} {
 			hz := part * float64(min(rate, audio.SampleRate)) / 2
-			out := resample(t, rate, tone(rate, hz, 0.5, 0.6))
-			want := tone(audio.SampleRate, hz, 0.5, 0.6)
+			out := resample(t, rate, tone(rate, hz, 0.5, 0.3))
+			want := tone(audio.SampleRate, hz, 0.5, 0.3)
 			worst := 0.0
-			for i := 1000; i < 8000; i++ {
+			for i := 1000; i < 4000; i++ {
 				worst = max(worst, math.Abs(float64(out[i])-float64(want[i])))
 			}
 			if worst > 60 { // 0.37 % of the tone, 0.03 dB; includes rounding
@@ -66,8 +66,8 @@ func TestResamplerPassBand(t *testing.T) {
 // decimation puts hiss and sibilants on top of the words.
 func TestResamplerRejectsAliases(t *testing.T) {
 	for _, rate := range rates {
-		for hz := 8010.0; hz < float64(rate)/2; hz += float64(rate) / 31 {
-			out := resample(t, rate, tone(rate, hz, 0.9, 0.4))
+		for hz := 8010.0; hz < float64(rate)/2; hz += float64(rate) / 13 {
+			out := resample(t, rate, tone(rate, hz, 0.9, 0.15))
 			if db := decibels(out) - 20*math.Log10(0.9); db > -70 {
 				t.Errorf("%d Hz: a tone of %.0f Hz comes through at %.1f dB", rate, hz, db)
 			}
@@ -82,9 +82,9 @@ func TestResamplerTrim(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Trim(0.0002)
-	n := len(r.Append(nil, make([]int16, 48000*100)))
-	if want := 16000*100 + 320; n < want-60 || n > want+1 {
-		t.Errorf("100 s at +200 ppm gave %d samples, want %d less the latency", n, want)
+	n := len(r.Append(nil, make([]int16, 48000*20)))
+	if want := 16000*20 + 64; n < want-60 || n > want+1 {
+		t.Errorf("20 s at +200 ppm gave %d samples, want %d less the latency", n, want)
 	}
 }
 
