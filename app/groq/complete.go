@@ -18,6 +18,7 @@ const (
 	firstDelay  = 500 * time.Millisecond // before the first repetition, then twice that
 	maxWait     = time.Minute            // a longer retry-after ends the request
 	patient     = 2 * time.Second        // a longer one is not waited for when there is a fallback
+	settle      = 20 * time.Millisecond  // HTTP/2 takes a cancelled request off its connection a moment later
 	maxOffline  = 3 * time.Second        // after that long, a failing network ends the request
 )
 
@@ -60,6 +61,12 @@ func (c *Client) Complete(ctx context.Context, r Request, delta func(text string
 		if !sleep(ctx, plan.wait) {
 			return a.finish(), fmt.Errorf("groq: complete: %w", context.Cause(ctx))
 		}
+		if failed.Code == CodeStalled {
+			// The network under all connections may be gone: the repetition is
+			// not to find that out again.
+			c.http.CloseIdleConnections()
+			c.usedUp()
+		}
 	}
 }
 
@@ -94,9 +101,9 @@ func (a *answer) next(e *Error) (retry, bool) {
 		}
 		a.resumed = true
 		if a.text.Len() == 0 {
-			return retry{sentence: e.service + " does not answer. Asking once more."}, true
+			return retry{settle, e.service + " does not answer. Asking once more."}, true
 		}
-		return retry{sentence: e.service + " stopped in mid-answer. Asking for the rest."}, true
+		return retry{settle, e.service + " stopped in mid-answer. Asking for the rest."}, true
 	}
 	if a.req.Fallback != "" && !a.fellBack && a.req.Fallback != a.model && a.givenUp(e) {
 		a.model, a.fellBack, a.failures = a.req.Fallback, true, 0
@@ -179,7 +186,7 @@ func (a *answer) attempt(ctx context.Context) *Error {
 	if err != nil {
 		c.usedUp()
 		if stalled(ctx) {
-			return c.stalledError(false)
+			return &Error{Code: CodeStalled, Err: errStalled, service: c.o.Name}
 		}
 		return c.networkError(err)
 	}
@@ -202,21 +209,13 @@ func (a *answer) attempt(ctx context.Context) *Error {
 		c.usedUp()
 	}
 	if gaveUp {
-		return c.stalledError(true)
+		return &Error{Code: CodeStalled, Err: errStalled, service: c.o.Name, begun: true}
 	}
 	return failed
 }
 
 // drainTime is how long the end of a body may take after the end of the answer.
 const drainTime = 100 * time.Millisecond
-
-// stalledError also gives up the idle connections: the network under all of
-// them may be gone, and the repetition is not to find that out again.
-func (c *Client) stalledError(begun bool) *Error {
-	c.http.CloseIdleConnections()
-	c.usedUp()
-	return &Error{Code: CodeStalled, Err: errStalled, service: c.o.Name, begun: begun}
-}
 
 // trace notes when the first request was written and whether the connection
 // was open before.

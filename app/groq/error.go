@@ -266,7 +266,8 @@ func (c *Client) networkError(err error) *Error {
 	switch {
 	case errors.As(err, &dns):
 		e.Code = CodeDNS
-	case errors.As(err, &cert), errors.As(err, &authority), errors.As(err, &notTLS), errors.As(err, &alert):
+	case errors.As(err, &cert), errors.As(err, &authority), errors.As(err, &notTLS), errors.As(err, &alert),
+		errors.Is(err, http.ErrSchemeMismatch):
 		e.Code = CodeTLS
 	default:
 		e.Code = CodeNetwork

@@ -280,7 +280,7 @@ func TestN10_OneRetryOnly(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != CodeStalled || res.Text != "One two three " || res.Retries != 1 {
 			t.Fatalf("%+v, %v", res, err)
 		}
-		if took := time.Since(begin); took != 2*defaultStall {
+		if took := time.Since(begin); took != 2*defaultStall+settle {
 			t.Errorf("took %v", took)
 		}
 		if len(v.requests()) != 2 {

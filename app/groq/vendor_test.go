@@ -162,7 +162,9 @@ func (w *reply) chunk(delta, finish, rest string) {
 		`"choices":[{"index":0,"delta":%s,"logprobs":null,"finish_reason":%s}]%s}`+"\n\n", w.model, delta, finish, rest))
 }
 
-func (w *reply) open() { w.chunk(`{"role":"assistant","content":""}`, "null", `,"x_groq":{"id":"req_1"}`) }
+func (w *reply) open() {
+	w.chunk(`{"role":"assistant","content":""}`, "null", `,"x_groq":{"id":"req_1"}`)
+}
 
 func (w *reply) say(tokens ...string) {
 	for _, s := range tokens {
