@@ -7,19 +7,21 @@ const (
 	earlyLimit  = 40 * SampleRate / 1000 // earlier than this cannot be a fast clock
 	trimWindow  = SampleRate             // the least delay within it counts
 	trimTime    = 8 * SampleRate         // a difference is closed over about this long
-	maxTrim     = 0.005                  // half a percent: no ear or recogniser hears it
+	maxTrim     = 0.001                  // crystals are within 0.0002
 )
 
 // laneClock keeps a lane's samples where they belong on the timeline. A sample
 // cannot be read before it sounded, so that the least delay seen is the truth
 // and everything above it is the machine being busy. A delay that grows or
 // shrinks slowly is a device's clock: the lane is trimmed. A delay that jumps
-// and stays is sound that never came: the lane is moved.
+// and stays is sound that never came: the lane is moved. During its first window
+// a lane only finds its place: every block that comes early moves it.
 type laneClock struct {
-	trim   float64 // how much longer the lane is to be made
-	began  bool
-	window struct{ start, least int64 }
-	late   struct {
+	trim    float64 // how much longer the lane is to be made
+	began   bool    // window is in use
+	settled bool    // the first window is over
+	window  struct{ start, least int64 }
+	late    struct {
 		is           bool
 		since, least int64
 	}
@@ -33,8 +35,7 @@ func (c *laneClock) observe(at, delay int64) (move int64) {
 		move = delay
 	case delay <= lateLimit:
 		c.late.is = false
-		c.follow(at, delay)
-		return 0
+		return c.follow(at, delay)
 	case !c.late.is:
 		c.late.is = true
 		c.late.since, c.late.least = at, delay
@@ -46,20 +47,24 @@ func (c *laneClock) observe(at, delay int64) (move int64) {
 		}
 		move = c.late.least
 	}
-	c.late.is, c.began = false, false
+	c.late.is, c.began, c.settled = false, false, false
 	return move
 }
 
 // follow adjusts trim once per window.
-func (c *laneClock) follow(at, delay int64) {
+func (c *laneClock) follow(at, delay int64) (move int64) {
 	if !c.began {
 		c.began = true
-		c.window.start, c.window.least = at, delay
+		c.window.start, c.window.least = at, max(delay, 0)
+	}
+	if !c.settled && delay < 0 {
+		move, delay = delay, 0
 	}
 	c.window.least = min(c.window.least, delay)
-	if at-c.window.start < trimWindow {
-		return
+	if at-c.window.start >= trimWindow {
+		c.trim = max(-maxTrim, min(maxTrim, float64(c.window.least)/trimTime))
+		c.window.start, c.window.least = at, delay
+		c.settled = true
 	}
-	c.trim = max(-maxTrim, min(maxTrim, float64(c.window.least)/trimTime))
-	c.window.start, c.window.least = at, delay
+	return move
 }
