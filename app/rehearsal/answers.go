@@ -1,0 +1,101 @@
+package rehearsal
+
+import (
+	"math"
+	"strings"
+	"unicode"
+)
+
+const noAnswer = "**The rehearsal has no recorded answer for this.** " +
+	"It knows only the questions of its own interviewer; with your own keys or an account, every question is answered."
+
+// leastMatch is how much of a question must be found in a request.
+const leastMatch = 0.5
+
+// answerBook finds the recorded question in what a client asks.
+type answerBook struct {
+	questions []Question
+	words     []map[string]bool  // of each question
+	weight    map[string]float64 // a word counts more the fewer questions have it
+}
+
+func newAnswerBook(questions []Question) *answerBook {
+	b := &answerBook{questions: questions, weight: map[string]float64{}}
+	in := map[string]int{}
+	for _, q := range questions {
+		set := map[string]bool{}
+		for _, w := range tokens(q.Text) {
+			if !set[w] {
+				set[w] = true
+				in[w]++
+			}
+		}
+		b.words = append(b.words, set)
+	}
+	for w, n := range in {
+		b.weight[w] = math.Log(float64(len(questions)+1) / float64(n))
+	}
+	return b
+}
+
+// answer returns the recorded answer to the question in text, which may hold
+// more than the question: of several, the last counts. A question that is still
+// being asked is found by its beginning.
+func (b *answerBook) answer(text string) (id, answer string) {
+	heard := tokens(text)
+	best, end := leastMatch, -1
+	for i, q := range b.questions {
+		score, at := b.match(b.words[i], heard)
+		if score < leastMatch || (at <= end && score < best) {
+			continue
+		}
+		if at > end || score > best {
+			id, answer, best, end = q.ID, q.Answer, score, at
+		}
+	}
+	if id == "" {
+		return "", noAnswer
+	}
+	return id, answer
+}
+
+// match returns how well the best stretch of heard fits the question, and where
+// that stretch ends. The fit is the harmonic mean of how much of the question
+// is there and how much of the stretch belongs to it.
+func (b *answerBook) match(question map[string]bool, heard []string) (best float64, end int) {
+	whole := 0.0
+	for w := range question {
+		whole += b.weight[w]
+	}
+	for from := range heard {
+		if !question[heard[from]] {
+			continue
+		}
+		seen := map[string]bool{}
+		common, other := 0.0, 0.0
+		for at := from; at < min(len(heard), from+2*len(question)+4); at++ {
+			w := heard[at]
+			switch {
+			case !question[w]:
+				other += 0.5 * math.Log(float64(len(b.questions)+1))
+			case !seen[w]:
+				seen[w] = true
+				common += b.weight[w]
+			}
+			if len(seen) < 4 {
+				continue
+			}
+			if score := 2 * common / (whole + common + other); score > best {
+				best, end = score, at
+			}
+		}
+	}
+	return best, end
+}
+
+// tokens are the lower-case words of text.
+func tokens(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(text, "'", "")), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+}
