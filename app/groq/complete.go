@@ -302,7 +302,7 @@ func (a *answer) body() []byte {
 func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.o.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, "", err
+		return nil, "", &Error{Code: CodeAddress, Err: err, service: c.o.Name}
 	}
 	req.Header.Set("User-Agent", "interview-copilot")
 	if body != nil {

@@ -32,6 +32,7 @@ const (
 	CodeProxy      = "proxy"          // the proxy refuses
 	CodePortal     = "portal"         // a web page came instead of an answer
 	CodeCredential = "credential"     // Options.Credential failed
+	CodeAddress    = "address"        // Options.BaseURL is not an address
 	codeOutOfTime  = "out_of_minutes" // our backend's
 	codeSignIn     = "unauthenticated"
 	codeElsewhere  = "session_elsewhere"
@@ -86,6 +87,8 @@ func (e *Error) Sentence() string {
 		return "The network's proxy refuses the connection. Check the proxy's user name and password."
 	case CodePortal:
 		return "A web page came instead of an answer. Open a browser and sign in to the network, or check the server's address in the settings."
+	case CodeAddress:
+		return "The server's address is not valid. Check it in the settings."
 	case CodeCredential:
 		var says interface{ Sentence() string }
 		if errors.As(e.Err, &says) {

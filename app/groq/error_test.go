@@ -95,6 +95,15 @@ func TestErrorSentences(t *testing.T) {
 	}
 }
 
+func TestBadAddress(t *testing.T) {
+	_, _, err := ask(t, New(optionsFor("http://[::1")), Request{})
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeAddress {
+		t.Fatal(err)
+	}
+	checkWords(t, e)
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for in, want := range map[string]time.Duration{

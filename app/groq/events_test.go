@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func readEvents(r io.Reader) (all []string, err error) {
@@ -117,6 +118,32 @@ func FuzzEvents(f *testing.F) {
 			if got, err := readEvents(r); err != nil || !slices.Equal(got, want) {
 				t.Fatalf("%q, %v, want %q", got, err, want)
 			}
+		}
+	})
+}
+
+// Whatever a server sends, an answer ends with the text its deltas make and
+// never with more than was sent.
+func FuzzAnswer(f *testing.F) {
+	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: [DONE]\n\n"))
+	f.Add([]byte("data: {\"error\":\"x\"}\n\n"))
+	f.Add([]byte("event: error\ndata: {}\n\n"))
+	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"\\ud83d\"},\"finish_reason\":\"length\"}],\"x_groq\":{\"error\":\"e\"}}\n\n"))
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		var said strings.Builder
+		a := &answer{c: New(Options{}), delta: func(s string) { said.WriteString(s) }}
+		stall := time.AfterFunc(time.Hour, func() {})
+		defer stall.Stop()
+		failed := (&stream{answer: a, stall: stall, patience: time.Hour}).read(bytes.NewReader(wire))
+		text := a.finish().Text
+		if failed == nil && text == "" {
+			t.Fatal("no text and no error")
+		}
+		if failed != nil {
+			checkWords(t, failed)
+		}
+		if said.String() != text || len(text) > 3*len(wire) { // a bad byte becomes U+FFFD
+			t.Fatalf("deltas %q, text %q", said.String(), text)
 		}
 	})
 }
