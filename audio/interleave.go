@@ -129,6 +129,16 @@ func (il *Interleaver) Next(now time.Time, f *Frame) bool {
 	return true
 }
 
+// Seek makes now the time of the next frame, if that is later: nothing was
+// wanted in between.
+func (il *Interleaver) Seek(now time.Time) {
+	il.mu.Lock()
+	defer il.mu.Unlock()
+	if behind := il.index(now) - il.next; behind > 0 {
+		il.next += behind / FrameSamples * FrameSamples
+	}
+}
+
 // Lost returns how much of a lane was missing or came too late while it was
 // open, in whole frames.
 func (il *Interleaver) Lost(ch Channel) int {
