@@ -1,0 +1,282 @@
+// Package overlay is the window: the teleprompter, the set-up, the settings and
+// the notice of the first start. It is everything that knows Fyne, but for the
+// creation of the app, which main does and hands to [New].
+//
+// The window knows no vendor and no device. It shows an interview.State and
+// tells the callbacks in [Options] what the person wants. [Window.Run] blocks
+// until the window is gone; meanwhile [Window.Show] and [Window.Close] may be
+// called from any goroutine. Both go through one doorway to Fyne's goroutine;
+// nothing else in the program calls fyne.Do.
+//
+// Drawing follows the screen, not the events: states that come faster than
+// frames are merged, latest wins, and a state that looks like the one on screen
+// costs nothing. The teleprompter appends. A line that is full is never parsed,
+// measured or drawn again, so the four-thousandth token costs what the first
+// did. When nothing happens the window sleeps until the system has news, instead
+// of Fyne's sixty looks a second (see [Events]).
+//
+// It does not hide itself from screen sharing or from proctoring software, on
+// purpose.
+package overlay
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"copilot/app/interview"
+)
+
+// Options of a Window. The callbacks without a context are called on Fyne's
+// goroutine and must not block; those with one are called on another, and their
+// context ends with the window. A callback that is nil is a wish that cannot be
+// had: its part of the window is left out.
+type Options struct {
+	Settings     Settings // as LoadSettings returned them
+	SettingsPath string   // where changes are saved; empty: nowhere
+	Notice       string   // a sentence to show from the start, such as LoadSettings' problem
+	Events       *Events  // nil: Fyne's own loop
+	Log          *slog.Logger
+
+	Start   func(Settings)          // begin an interview with these
+	Stop    func()                  // end it
+	Do      func(interview.Command) // everything else asked of a running interview
+	Changed func(Settings)          // the person changed the settings; they are saved already
+
+	// Closed is called once when the person closes the window, which is hidden
+	// by then. The program ends what it is doing and calls Window.Close. When it
+	// is nil the window closes at once.
+	Closed func()
+
+	// ReadDocument understands the file of the résumé or the job description and
+	// keeps its text; UseText does the same with pasted text, where an empty one
+	// takes the document away. Errors are sentences for the person.
+	ReadDocument func(ctx context.Context, kind DocumentKind, path string) (Document, error)
+	UseText      func(ctx context.Context, kind DocumentKind, text string) (Document, error)
+
+	// Keys, SaveKey and DeleteKey are the person's own keys. The window never
+	// reads one back.
+	Keys      func(ctx context.Context) KeyState
+	SaveKey   func(ctx context.Context, name, secret string) error
+	DeleteKey func(ctx context.Context, name string) error
+
+	Devices func(ctx context.Context) (Devices, error)
+	Models  func(ctx context.Context) ([]string, error)
+}
+
+// Events is the system's queue of window events, as the toolkit's driver has it
+// (GLFW's WaitEventsTimeout and PostEmptyEvent). Fyne looks at the queue sixty
+// times a second whatever happens; with Events the window waits in it instead.
+type Events struct {
+	Wait func(time.Duration) // handles events, waiting for the first no longer than this
+	Post func()              // makes Wait return; callable from any goroutine
+}
+
+// DocumentKind tells the two documents apart.
+type DocumentKind int
+
+const (
+	Resume DocumentKind = iota
+	Job
+)
+
+// Document is what became of a file or a pasted text.
+type Document struct {
+	Name    string // of the file, or "pasted text"
+	Summary string // one line: "2 pages, 6 roles, 34 key terms"
+}
+
+// KeyState says which keys there are and where they are kept.
+type KeyState struct {
+	Where string // one sentence: where keys that are entered now are kept
+	Keys  []Key
+}
+
+// Key is one of the person's own keys.
+type Key struct {
+	Name  string // "deepgram"; SaveKey is called with it
+	Label string // "Deepgram"
+	Use   string // what it is for, in a few words
+	Set   bool
+	From  string // where it comes from when it is set: "keyring", "environment", "this run"
+	Fixed bool   // it comes from the environment and cannot be changed here
+}
+
+// Devices are the names a person can choose from.
+type Devices struct {
+	Microphones []string
+	Outputs     []string
+}
+
+// frame is how often the screen is brought up to date at most.
+const frame = time.Second / 60
+
+// Window is the program's window. New makes it, Run shows it.
+type Window struct {
+	app  fyne.App
+	win  fyne.Window
+	opts Options
+	now  func() time.Time // the clock; tests have their own
+
+	// Of Fyne's goroutine.
+	settings Settings
+	look     *look
+	screen   screen
+	tele     *teleprompter
+	shown    interview.State
+	docs     documents
+	cards    *fyne.Container // the set-up's documents
+	problem  *block          // the set-up's notice
+	pushed   string          // a notice of the window itself, until the next command
+	closing  bool
+
+	mailbox struct { // between Show's callers and Fyne's goroutine
+		sync.Mutex
+		state   interview.State
+		view    view
+		waiting bool // a delivery is on its way
+		last    time.Time
+		closed  bool
+		late    *time.Timer
+	}
+	idle  idler
+	saver saver
+	jobs  sync.WaitGroup
+	ctx   context.Context
+	end   context.CancelFunc
+}
+
+// New makes the window. It belongs to Fyne's goroutine, the main one.
+func New(a fyne.App, o Options) *Window {
+	w := &Window{app: a, opts: o, now: time.Now, settings: o.Settings.valid(), pushed: o.Notice}
+	if w.opts.Log == nil {
+		w.opts.Log = slog.New(slog.DiscardHandler)
+	}
+	w.ctx, w.end = context.WithCancel(context.Background())
+	w.shown = interview.State{Mode: w.settings.Mode, Auto: w.settings.Auto, Shown: -1}
+	w.mailbox.view = viewOf(w.shown)
+	w.idle.events = o.Events
+	w.idle.do = w.ui
+	w.saver.path = o.SettingsPath
+	w.win = a.NewWindow("Interview Copilot")
+	w.win.SetPadded(false)
+	w.win.SetMaster()
+	w.win.SetCloseIntercept(w.closeAsked)
+	w.win.SetOnDropped(w.dropped)
+	w.bindKeys()
+	w.restyle()
+	w.restorePlace()
+	if top, ok := w.win.(desktop.Window); ok && w.settings.OnTop {
+		top.RequestAlwaysOnTop()
+	}
+	return w
+}
+
+// Run shows the window and blocks until it is gone. It must be called from the
+// main goroutine. When it returns, every goroutine of the window has ended and
+// the settings are saved.
+func (w *Window) Run() {
+	w.app.Lifecycle().SetOnStarted(w.started)
+	w.app.Lifecycle().SetOnExitedForeground(w.keepPlace)
+	w.win.Show()
+	w.app.Run()
+	w.release()
+}
+
+func (w *Window) started() {
+	w.settle()
+	w.idle.start()
+	w.restoreDocuments()
+}
+
+// release ends everything that Run and New began.
+func (w *Window) release() {
+	w.mailbox.Lock()
+	w.mailbox.closed = true
+	if w.mailbox.late != nil {
+		w.mailbox.late.Stop()
+	}
+	w.mailbox.Unlock()
+	w.idle.stop()
+	w.end()
+	w.jobs.Wait()
+	if err := w.saver.flush(); err != nil {
+		w.opts.Log.Error("settings were not saved", "error", err)
+	}
+}
+
+// Close ends Run. It may be called from any goroutine, and more than once.
+func (w *Window) Close() {
+	w.ui(func() {
+		w.keepPlace()
+		w.app.Quit()
+	})
+}
+
+// Show brings the screen to s. It may be called from any goroutine and never
+// blocks. States that come faster than the screen is drawn are merged: the
+// latest wins. One that looks no different is dropped.
+func (w *Window) Show(s interview.State) {
+	v := viewOf(s)
+	if w.accept(s, v) {
+		w.ui(w.deliver)
+	}
+}
+
+// accept leaves s to be drawn and reports whether that is to happen now.
+func (w *Window) accept(s interview.State, v view) bool {
+	m := &w.mailbox
+	m.Lock()
+	defer m.Unlock()
+	if m.closed || v == m.view {
+		return false
+	}
+	m.state, m.view = s, v
+	if m.waiting {
+		return false
+	}
+	m.waiting = true
+	if wait := frame - w.now().Sub(m.last); wait > 0 {
+		m.late = time.AfterFunc(wait, func() { w.ui(w.deliver) })
+		return false
+	}
+	return true
+}
+
+// deliver takes the newest state and draws it.
+func (w *Window) deliver() {
+	m := &w.mailbox
+	m.Lock()
+	s, v := m.state, m.view
+	m.waiting, m.last = false, w.now()
+	closed := m.closed
+	m.Unlock()
+	if !closed {
+		w.draw(s, v)
+	}
+}
+
+// ui runs f on Fyne's goroutine, soon. It is the only caller of fyne.Do.
+func (w *Window) ui(f func()) {
+	w.idle.expect()
+	fyne.Do(func() {
+		w.idle.arrived()
+		f()
+	})
+	w.idle.wake()
+}
+
+// job runs work on a goroutine of its own and then done on Fyne's.
+func (w *Window) job(work func(ctx context.Context) (done func())) {
+	w.jobs.Add(1)
+	go func() {
+		defer w.jobs.Done()
+		if done := work(w.ctx); done != nil && w.ctx.Err() == nil {
+			w.ui(done)
+		}
+	}()
+}

@@ -1,0 +1,189 @@
+package overlay
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2/theme"
+
+	"copilot/app/interview"
+)
+
+// screen is what fills the window.
+type screen int
+
+const (
+	welcomeScreen screen = iota // the notice of the first start
+	setupScreen
+	prompterScreen
+	settingsScreen
+	helpScreen
+)
+
+// settle shows the screen to start with.
+func (w *Window) settle() {
+	switch {
+	case !w.settings.NoticeSeen:
+		w.open(welcomeScreen)
+	case w.tele.view.running():
+		w.open(prompterScreen)
+	default:
+		w.open(setupScreen)
+	}
+}
+
+// open shows a screen.
+func (w *Window) open(s screen) {
+	w.screen = s
+	w.win.Canvas().Unfocus()
+	switch s {
+	case welcomeScreen:
+		w.win.SetContent(w.welcome())
+	case setupScreen:
+		w.win.SetContent(w.setup())
+	case prompterScreen:
+		w.win.SetContent(w.tele.root)
+	case settingsScreen:
+		w.win.SetContent(w.appearance())
+	case helpScreen:
+		w.win.SetContent(w.helpPage())
+	}
+}
+
+// back leaves the settings or the help for what was there before.
+func (w *Window) back() {
+	if w.tele.view.running() || w.tele.view.id != 0 {
+		w.open(prompterScreen)
+		return
+	}
+	w.settle()
+}
+
+// restyle makes the look anew, and with it every screen.
+func (w *Window) restyle() {
+	dark := w.app.Settings().ThemeVariant() == theme.VariantDark
+	w.look = newLook(w.settings, dark)
+	w.app.Settings().SetTheme(w.look)
+	w.tele = newTeleprompter(w.look, press{
+		start: w.start, stop: w.stop, copy: w.copyAnswer, do: w.do,
+		setup:    func() { w.open(setupScreen) },
+		settings: func() { w.open(settingsScreen) },
+		help:     func() { w.open(helpScreen) },
+	})
+	w.draw(w.shown, viewOf(w.shown))
+	w.open(w.screen)
+}
+
+// draw shows a state.
+func (w *Window) draw(s interview.State, v view) {
+	was := w.tele.view
+	w.shown = s
+	if v.notice.Message == "" && w.pushed != "" {
+		v.notice = interview.Notice{Code: "window", Message: w.pushed}
+	}
+	text, anew := w.news(s, v)
+	w.tele.show(v, text, anew, w.now())
+	if v.running() && !was.running() && (w.screen == setupScreen || w.screen == helpScreen) {
+		w.open(prompterScreen)
+	}
+}
+
+// news is what the answer on screen lacks: its newest words or, where it is
+// another answer or one begun anew, all of it.
+func (w *Window) news(s interview.State, v view) (text string, anew bool) {
+	q, ok := s.Current()
+	if !ok {
+		return "", true
+	}
+	const overlap = 24 // enough to tell an answer begun anew from one that went on
+	have := w.tele.answer.text
+	from := max(0, len(have)-overlap)
+	if v.id != w.tele.view.id || q.Answer.Text.Len() < len(have) {
+		return q.Answer.Text.String(), true
+	}
+	rest, on := strings.CutPrefix(q.Answer.Text.From(from), string(have[from:]))
+	if !on {
+		return q.Answer.Text.String(), true
+	}
+	return rest, false
+}
+
+// say shows a sentence of the window itself until the next command.
+func (w *Window) say(sentence string) {
+	w.pushed = sentence
+	w.draw(w.shown, viewOf(w.shown))
+	w.refreshSetup()
+}
+
+func (w *Window) hush() {
+	if w.pushed != "" {
+		w.say("")
+	}
+}
+
+func (w *Window) start() {
+	w.hush()
+	if w.opts.Start != nil {
+		w.opts.Start(w.settings)
+	}
+	w.open(prompterScreen)
+}
+
+func (w *Window) stop() {
+	w.hush()
+	if w.opts.Stop != nil && w.tele.view.running() {
+		w.opts.Stop()
+	}
+}
+
+func (w *Window) do(c interview.Command) {
+	w.hush()
+	w.win.Canvas().Unfocus() // the plain keys work again
+	if w.opts.Do != nil {
+		w.opts.Do(c)
+	}
+}
+
+// copyAnswer puts the answer on screen on the clipboard.
+func (w *Window) copyAnswer() {
+	w.win.Canvas().Unfocus()
+	if text := string(w.tele.answer.text); text != "" {
+		w.app.Clipboard().SetContent(plain(text))
+	}
+}
+
+// change applies other settings, saves them and tells the program.
+func (w *Window) change(edit func(*Settings)) {
+	old := w.settings
+	edit(&w.settings)
+	w.settings = w.settings.valid()
+	w.save()
+	if old.TextSize != w.settings.TextSize || old.Theme != w.settings.Theme {
+		w.restyle()
+	}
+	if old.OnTop != w.settings.OnTop || old.Opacity != w.settings.Opacity {
+		w.applyNative()
+	}
+	if w.opts.Changed != nil {
+		w.opts.Changed(w.settings)
+	}
+}
+
+func (w *Window) save() {
+	w.saver.save(w.settings, w.job, func(error) {
+		w.say("Your settings could not be saved; they hold until you close the program. Is the disk full or read-only?")
+	})
+}
+
+// closeAsked is the person closing the window.
+func (w *Window) closeAsked() {
+	w.keepPlace()
+	if w.opts.Closed == nil {
+		w.app.Quit()
+		return
+	}
+	if !w.closing {
+		w.closing = true
+		w.win.Hide()
+		w.opts.Closed()
+	}
+}

@@ -1,0 +1,445 @@
+package overlay
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/storage"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// documentFiles are the endings of the files that can be chosen.
+func documentFiles() []string {
+	return []string{".pdf", ".docx", ".txt", ".md", ".PDF", ".DOCX", ".TXT", ".MD"}
+}
+
+// documents is what the person brings, as the set-up shows it.
+type documents [2]struct {
+	doc     Document
+	problem string
+	busy    bool
+}
+
+// setup makes the screen before an interview.
+func (w *Window) setup() fyne.CanvasObject {
+	w.cards = container.NewGridWithColumns(2)
+	w.problem = newBlock(w.look.smallSize(), 2, w.look.warn, w.look.warn)
+	w.refreshSetup()
+	body := container.NewVBox(
+		w.modeSection(),
+		gap(6),
+		w.section("Your documents", w.cards),
+		gap(6),
+		w.section("Sound and answers", w.choices()),
+	)
+	start := widget.NewButton("Start", w.start)
+	start.Importance = widget.HighImportance
+	return w.sheet("Set up", body, container.NewBorder(nil, nil, start, nil, pad(w.problem, 0, 10)))
+}
+
+// refreshSetup shows what became of the documents, and the window's own notice.
+func (w *Window) refreshSetup() {
+	if w.cards == nil {
+		return
+	}
+	w.cards.Objects = []fyne.CanvasObject{w.documentCard(Resume), w.documentCard(Job)}
+	w.cards.Refresh()
+	w.problem.set(w.pushed, "")
+}
+
+// sheet is a screen with a title, a scrolling middle and a foot.
+func (w *Window) sheet(title string, body, foot fyne.CanvasObject) fyne.CanvasObject {
+	l := w.look
+	head := container.NewHBox(center(label(title, l.size(20), l.text, true)), layout.NewSpacer())
+	switch w.screen {
+	case setupScreen:
+		head.Add(quietIcon(theme.SettingsIcon(), func() { w.open(settingsScreen) }))
+		head.Add(quietIcon(theme.QuestionIcon(), func() { w.open(helpScreen) }))
+	case settingsScreen, helpScreen:
+		head.Add(quietIcon(theme.CancelIcon(), w.back))
+	}
+	return container.NewBorder(pad(head, 8, margin), pad(foot, 10, margin), nil, nil,
+		container.NewVScroll(pad(body, 4, margin+2)))
+}
+
+func pad(o fyne.CanvasObject, v, h float32) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(v, v, h, h), o)
+}
+
+func gap(height float32) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(height, 0, 0, 0))
+}
+
+func (w *Window) section(title string, content fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewVBox(pad(label(title, w.look.bodySize(), w.look.text, true), 2, 0), content)
+}
+
+// flush takes away the space that Fyne's labels keep round themselves.
+func flush(o fyne.CanvasObject) fyne.CanvasObject { return pad(o, -5, -7) }
+
+// sentence is wrapped text in the quiet colour.
+func sentence(s string) *widget.Label {
+	t := widget.NewLabel(s)
+	t.Wrapping = fyne.TextWrapWord
+	t.Importance = widget.LowImportance
+	return t
+}
+
+const (
+	rehearsalChoice = "Rehearsal"
+	ownKeysChoice   = "Own keys"
+)
+
+// modeSection chooses between rehearsal and own keys and, for the latter, takes
+// the keys.
+func (w *Window) modeSection() fyne.CanvasObject {
+	below := container.NewVBox()
+	show := func() {
+		if w.settings.Mode == ModeOwnKeys {
+			below.Objects = []fyne.CanvasObject{w.keySection()}
+		} else {
+			below.Objects = []fyne.CanvasObject{flush(sentence("A recorded interview plays through the whole program. No account, no keys, no network."))}
+		}
+		below.Refresh()
+	}
+	mode := widget.NewRadioGroup([]string{rehearsalChoice, ownKeysChoice}, nil)
+	mode.Horizontal, mode.Required = true, true
+	mode.SetSelected(rehearsalChoice)
+	if w.settings.Mode == ModeOwnKeys {
+		mode.SetSelected(ownKeysChoice)
+	}
+	mode.OnChanged = func(choice string) {
+		w.change(func(s *Settings) {
+			s.Mode = ModeRehearsal
+			if choice == ownKeysChoice {
+				s.Mode = ModeOwnKeys
+			}
+		})
+		show()
+	}
+	show()
+	return container.NewVBox(pad(mode, 0, -8), below)
+}
+
+// keySection is one row for each of the person's own keys.
+func (w *Window) keySection() fyne.CanvasObject {
+	if w.opts.Keys == nil {
+		return flush(sentence("Keys are taken from the environment."))
+	}
+	rows := container.NewVBox(flush(sentence("Looking for your keys…")))
+	var load func(problem string)
+	load = func(problem string) {
+		w.job(func(ctx context.Context) func() {
+			state := w.opts.Keys(ctx)
+			return func() {
+				rows.Objects = nil
+				for _, k := range state.Keys {
+					rows.Add(w.keyRow(k, load))
+				}
+				if problem != "" {
+					warning := sentence(problem)
+					warning.Importance = widget.WarningImportance
+					rows.Add(flush(warning))
+				}
+				rows.Add(flush(sentence(state.Where)))
+			}
+		})
+	}
+	load("")
+	return rows
+}
+
+// keyRow shows where a key comes from and takes another.
+func (w *Window) keyRow(k Key, reload func(problem string)) fyne.CanvasObject {
+	change := func(work func(context.Context) error) {
+		w.job(func(ctx context.Context) func() {
+			problem := ""
+			if err := work(ctx); err != nil {
+				problem = upper(err.Error())
+			}
+			return func() { reload(problem) }
+		})
+	}
+	name := container.NewGridWrap(fyne.NewSize(w.look.size(92), w.look.size(34)), center(label(k.Label, w.look.bodySize(), w.look.text, false)))
+	if k.Set {
+		state := widget.NewLabel("Set, from the " + k.From)
+		if k.From == "this run" {
+			state.SetText("Set, for this run only")
+		}
+		remove := widget.NewButton("Remove", func() {
+			change(func(ctx context.Context) error { return w.opts.DeleteKey(ctx, k.Name) })
+		})
+		if k.Fixed || w.opts.DeleteKey == nil {
+			remove.Hide()
+		}
+		return container.NewBorder(nil, nil, name, remove, state)
+	}
+	entry := widget.NewPasswordEntry()
+	entry.SetPlaceHolder(k.Use)
+	save := func() {
+		secret := strings.TrimSpace(entry.Text)
+		entry.SetText("")
+		if secret != "" && w.opts.SaveKey != nil {
+			change(func(ctx context.Context) error { return w.opts.SaveKey(ctx, k.Name, secret) })
+		}
+	}
+	entry.OnSubmitted = func(string) { save() }
+	return container.NewBorder(nil, nil, name, widget.NewButton("Save", save), entry)
+}
+
+// upper makes an error read as a sentence.
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return plain(s)
+}
+
+// documentCard shows one document and takes another.
+func (w *Window) documentCard(kind DocumentKind) fyne.CanvasObject {
+	d := w.docs[kind]
+	title, what := "Résumé", "Choose, paste or drop a PDF, Word or text file."
+	if kind == Job {
+		title, what = "Job description", "Optional. The file, or the text of the advertisement."
+	}
+	text := sentence(what)
+	switch {
+	case d.busy:
+		text.SetText("Reading…")
+	case d.problem != "":
+		text.SetText(d.problem)
+		text.Importance = widget.WarningImportance
+	case d.doc.Name != "":
+		text.SetText(d.doc.Name + "\n" + d.doc.Summary)
+		text.Importance = widget.MediumImportance
+	}
+	buttons := container.NewHBox(
+		widget.NewButton("Choose…", func() { w.choose(kind) }),
+		widget.NewButton("Paste…", func() { w.paste(kind, title) }),
+	)
+	if d.doc.Name != "" {
+		buttons.Add(quietIcon(theme.DeleteIcon(), func() { w.useText(kind, "") }))
+	}
+	card := container.NewBorder(label(title, w.look.bodySize(), w.look.soft, true), buttons, nil, nil, pad(text, -2, -7))
+	return container.NewStack(newPanel(w.look), pad(card, 10, 12))
+}
+
+func (w *Window) choose(kind DocumentKind) {
+	open := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
+		if err != nil || file == nil {
+			return
+		}
+		file.Close()
+		w.read(kind, file.URI().Path())
+	}, w.win)
+	open.SetFilter(storage.NewExtensionFileFilter(documentFiles()))
+	open.Resize(w.win.Canvas().Size())
+	open.Show()
+}
+
+func (w *Window) paste(kind DocumentKind, title string) {
+	entry := widget.NewMultiLineEntry()
+	entry.Wrapping = fyne.TextWrapWord
+	entry.SetPlaceHolder("Paste the text here.")
+	d := dialog.NewCustomConfirm(title, "Use this text", "Cancel", entry, func(ok bool) {
+		if ok && strings.TrimSpace(entry.Text) != "" {
+			w.useText(kind, entry.Text)
+		}
+	}, w.win)
+	size := w.win.Canvas().Size()
+	d.Resize(fyne.NewSize(size.Width*0.92, size.Height*0.85))
+	d.Show()
+	w.win.Canvas().Focus(entry)
+}
+
+// read hands a file to the program and shows what became of it.
+func (w *Window) read(kind DocumentKind, path string) {
+	if w.opts.ReadDocument == nil {
+		return
+	}
+	w.understand(kind, path, func(ctx context.Context) (Document, error) {
+		return w.opts.ReadDocument(ctx, kind, path)
+	})
+}
+
+func (w *Window) useText(kind DocumentKind, text string) {
+	if w.opts.UseText == nil {
+		return
+	}
+	w.understand(kind, "", func(ctx context.Context) (Document, error) {
+		return w.opts.UseText(ctx, kind, text)
+	})
+}
+
+func (w *Window) understand(kind DocumentKind, path string, work func(context.Context) (Document, error)) {
+	w.docs[kind].busy = true
+	w.refreshSetup()
+	w.job(func(ctx context.Context) func() {
+		doc, err := work(ctx)
+		return func() {
+			d := &w.docs[kind]
+			d.busy, d.problem = false, ""
+			if err != nil {
+				d.problem = upper(err.Error())
+			} else {
+				d.doc = Document{Name: plain(doc.Name), Summary: plain(doc.Summary)}
+				w.remember(kind, path)
+			}
+			w.refreshSetup()
+		}
+	})
+}
+
+func (w *Window) remember(kind DocumentKind, path string) {
+	last := &w.settings.Resume
+	if kind == Job {
+		last = &w.settings.Job
+	}
+	if *last != path {
+		*last = path
+		w.save()
+	}
+}
+
+// restoreDocuments reads the files of the last time again.
+func (w *Window) restoreDocuments() {
+	for kind, path := range []string{w.settings.Resume, w.settings.Job} {
+		if path != "" {
+			w.read(DocumentKind(kind), path)
+		}
+	}
+}
+
+// dropped takes a file that was dropped on the window: on the right half it is
+// the job description, on the left the résumé.
+func (w *Window) dropped(at fyne.Position, files []fyne.URI) {
+	if len(files) == 0 || w.tele.view.running() {
+		return
+	}
+	if w.screen != setupScreen {
+		w.open(setupScreen)
+	}
+	for i, file := range files[:min(len(files), 2)] {
+		kind := Resume
+		if at.X > w.win.Canvas().Size().Width/2 {
+			kind = Job
+		}
+		if i == 1 {
+			kind = 1 - kind
+		}
+		w.read(kind, filepath.FromSlash(file.Path()))
+	}
+}
+
+// choices are the devices, the language, the model and when to answer.
+func (w *Window) choices() fyne.CanvasObject {
+	form := container.New(layout.NewFormLayout())
+	row := func(name string, o fyne.CanvasObject) {
+		form.Add(center(label(name, w.look.bodySize(), w.look.muted, false)))
+		form.Add(o)
+	}
+	if w.opts.Devices != nil {
+		mic := w.deviceSelect(func(s *Settings) *string { return &s.Microphone })
+		out := w.deviceSelect(func(s *Settings) *string { return &s.Output })
+		row("Your microphone", mic)
+		row("Interviewer heard on", out)
+		w.job(func(ctx context.Context) func() {
+			d, err := w.opts.Devices(ctx)
+			if err != nil {
+				return nil // main says so in a notice when it matters
+			}
+			return func() {
+				mic.SetOptions(append([]string{systemDefault}, d.Microphones...))
+				out.SetOptions(append([]string{systemDefault}, d.Outputs...))
+			}
+		})
+	}
+	row("Language", w.languageSelect())
+	if w.opts.Models != nil {
+		row("Answers by", w.modelSelect())
+	}
+	auto := widget.NewCheck("Answer questions by itself", nil)
+	auto.SetChecked(w.settings.Auto)
+	auto.OnChanged = func(on bool) { w.change(func(s *Settings) { s.Auto = on }) }
+	row("", auto)
+	return form
+}
+
+const systemDefault = "System default"
+
+func (w *Window) deviceSelect(field func(*Settings) *string) *widget.Select {
+	return w.choice(systemDefault, field)
+}
+
+// choice is a list whose first entry, standing for none, is the program's choice.
+func (w *Window) choice(none string, field func(*Settings) *string) *widget.Select {
+	c := widget.NewSelect([]string{none}, nil)
+	now := none
+	if name := *field(&w.settings); name != "" {
+		now = name
+		c.Options = append(c.Options, name)
+	}
+	c.SetSelected(now)
+	c.OnChanged = func(name string) {
+		if name == none {
+			name = ""
+		}
+		w.change(func(s *Settings) { *field(s) = name })
+	}
+	return c
+}
+
+func (w *Window) modelSelect() fyne.CanvasObject {
+	c := w.choice("Recommended model", func(s *Settings) *string { return &s.Model })
+	w.job(func(ctx context.Context) func() {
+		models, err := w.opts.Models(ctx)
+		if err != nil {
+			return nil
+		}
+		return func() { c.SetOptions(append([]string{"Recommended model"}, models...)) }
+	})
+	return c
+}
+
+func (w *Window) languageSelect() fyne.CanvasObject {
+	all := languages()
+	names := make([]string, len(all))
+	now := fmt.Sprintf("Other (%s)", w.settings.Language)
+	for i, l := range all {
+		names[i] = l.name
+		if l.tag == w.settings.Language {
+			now = l.name
+		}
+	}
+	c := widget.NewSelect(names, nil)
+	c.SetSelected(now)
+	c.OnChanged = func(string) {
+		if i := c.SelectedIndex(); i >= 0 {
+			w.change(func(s *Settings) { s.Language = all[i].tag })
+		}
+	}
+	return c
+}
+
+type language struct{ tag, name string }
+
+// languages are those that both the transcription and the answers handle well.
+func languages() []language {
+	return []language{
+		{"en", "English"}, {"en-US", "English (United States)"}, {"en-GB", "English (United Kingdom)"},
+		{"en-IN", "English (India)"}, {"de", "German"}, {"fr", "French"}, {"es", "Spanish"}, {"it", "Italian"},
+		{"pt", "Portuguese"}, {"pt-BR", "Portuguese (Brazil)"}, {"nl", "Dutch"}, {"hi", "Hindi"},
+		{"ja", "Japanese"}, {"multi", "Several languages, mixed"},
+	}
+}
