@@ -84,7 +84,6 @@ type answer struct {
 	offline  time.Time // begin of the first attempt of those that found no server
 	failures int       // attempts of this model that did not begin
 	resumed  bool      // the one repetition after a break was used
-	fellBack bool
 }
 
 // retry says what is done about a failed attempt.
@@ -105,8 +104,8 @@ func (a *answer) next(e *Error) (retry, bool) {
 		}
 		return retry{settle, e.service + " stopped in mid-answer. Asking for the rest."}, true
 	}
-	if a.req.Fallback != "" && !a.fellBack && a.req.Fallback != a.model && a.givenUp(e) {
-		a.model, a.fellBack, a.failures = a.req.Fallback, true, 0
+	if a.req.Fallback != "" && a.req.Fallback != a.model && a.givenUp(e) {
+		a.model, a.failures = a.req.Fallback, 0
 		return retry{sentence: e.service + " cannot answer with the usual model. Asking " + a.model + "."}, true
 	}
 	if !e.temporary() || a.failures == maxFailures {
@@ -289,12 +288,8 @@ func (a *answer) body() []byte {
 			Message{Role: "user", Content: "The connection broke before your answer was complete. Write the rest of it, " +
 				"without a word about this. Begin with exactly these last words of yours and go on from there: " + a.splice.anchor()})
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	// Strings and numbers only: encoding cannot fail.
-	_ = enc.Encode(w)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	b, _ := json.Marshal(w) // strings and numbers only: it cannot fail
+	return b
 }
 
 // request builds a request with its credential, which it returns too so that

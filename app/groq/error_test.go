@@ -95,6 +95,23 @@ func TestErrorSentences(t *testing.T) {
 	}
 }
 
+func TestSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"key own-secret-1 is bad":  "key *** is bad",
+		"Bearer abc.def sk-123 ok": "*** *** ok",
+		"two\nlines\x00\tof it":    "two lines of it",
+		"数据数据":                     "数据数…",
+	} {
+		most := 300
+		if strings.HasPrefix(in, "数") {
+			most = 10
+		}
+		if got := safe(in, "own-secret-1", most); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestBadAddress(t *testing.T) {
 	_, _, err := ask(t, New(optionsFor("http://[::1")), Request{})
 	var e *Error
@@ -189,12 +206,7 @@ func TestN15_BlackHole(t *testing.T) {
 			o := optionsFor("http://groq.test")
 			o.Transport = tr
 			begin := time.Now()
-			told := time.Duration(0)
-			_, _, err := ask(t, New(o), Request{Retrying: func(string) {
-				if told == 0 {
-					told = time.Since(begin)
-				}
-			}})
+			_, _, err := ask(t, New(o), Request{})
 			if took := time.Since(begin); err == nil || took > 5*time.Second {
 				t.Errorf("dial of %v: %v after %v", slow, err, took)
 			}
