@@ -55,7 +55,7 @@ func (c *Client) Complete(ctx context.Context, r Request, delta func(text string
 		}
 		c.o.Log.Info("answer asked for again", "err", failed, "says", failed.Message, "wait", plan.wait, "model", a.model)
 		if r.Retrying != nil {
-			r.Retrying(plan.sentence)
+			r.Retrying(capital(plan.sentence))
 		}
 		a.result.Retries++
 		if !sleep(ctx, plan.wait) {

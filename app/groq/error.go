@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Codes of our own, for what a server cannot say itself.
@@ -70,7 +71,9 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Sentence says what happened and what the person can do, in plain words.
-func (e *Error) Sentence() string {
+func (e *Error) Sentence() string { return capital(e.sentence()) }
+
+func (e *Error) sentence() string {
 	s := e.service
 	switch e.Code {
 	case CodeStalled, CodeCut, CodeMalformed, CodeFailed:
@@ -136,6 +139,13 @@ func (e *Error) statusSentence(s string) string {
 // model_decommissioned.
 func (e *Error) unknownModel() bool {
 	return e.Status == http.StatusNotFound || e.Code == "model_not_found" || e.Code == "model_decommissioned"
+}
+
+// capital makes a sentence begin with a capital letter: it may begin with the
+// name of a server.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
 }
 
 // inWords rounds d up to what a person would say.

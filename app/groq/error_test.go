@@ -26,7 +26,7 @@ var discardLog = log.New(io.Discard, "", 0)
 func checkWords(t testing.TB, e *Error) {
 	t.Helper()
 	s := e.Sentence()
-	if s == "" || !unicode.IsUpper([]rune(s)[0]) && !strings.HasPrefix(s, e.service) || !strings.HasSuffix(s, ".") {
+	if s == "" || !unicode.IsUpper([]rune(s)[0]) || !strings.HasSuffix(s, ".") {
 		t.Errorf("sentence %q", s)
 	}
 	if !strings.HasPrefix(e.Error(), "groq: ") {
@@ -79,6 +79,7 @@ func TestErrorSentences(t *testing.T) {
 		}))
 		var logged bytes.Buffer
 		o := optionsFor(srv.URL)
+		o.Name = "groq"
 		o.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c := New(o)
 		_, _, err := ask(t, c, Request{Model: "some/model"})
