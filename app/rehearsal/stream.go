@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -56,7 +55,7 @@ func (st *stream) run() {
 	for st.broken == nil {
 		_ = st.conn.SetReadDeadline(deadline) // a dead connection fails in the read
 		kind, data, err := st.conn.ReadMessage()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 			st.punish("NET-0001", websocket.CloseInternalServerErr, reasonIdle)
 			return
 		}

@@ -93,6 +93,7 @@ type lane struct {
 	speaking bool
 	lastLoud time.Duration
 
+	owing       bool // finals with words, and no speech_final since
 	open        bool // words were heard since the last UtteranceEnd
 	lastWordEnd time.Duration
 }
@@ -100,9 +101,10 @@ type lane struct {
 func newLane(ref *reference, index [2]int, p params, meta resultMeta, faults ListenFaults, send func(any)) *lane {
 	l := &lane{index: index, params: p, meta: meta, faults: faults, send: send}
 	l.matcher = newMatcher(ref, func(w heardWord) {
-		if w.Start < l.begin { // its piece has been closed already
+		if w.End <= l.begin { // its piece has been closed already
 			return
 		}
+		w.Start = max(w.Start, l.begin)
 		l.words = append(l.words, w)
 		l.open, l.lastWordEnd = true, w.End
 	})
@@ -124,7 +126,7 @@ func (l *lane) step(samples []int16) {
 	l.now += hopDuration
 	paused := l.listen(samples)
 	switch {
-	case paused && len(l.words) > 0:
+	case paused && (len(l.words) > 0 || l.owing):
 		l.final(l.now, true)
 	case len(l.words) > 0 && l.now-l.words[0].Start >= longestPiece:
 		l.final(l.lastWordEnd, false)
@@ -231,6 +233,7 @@ func (l *lane) result(end time.Duration, final, speechFinal, fromFinalize bool) 
 		Metadata: l.meta,
 	})
 	if final {
+		l.owing = !speechFinal && (l.owing || len(l.words) > 0)
 		l.begin, l.words, l.lastInterim = end, nil, l.now
 	}
 }
