@@ -7,7 +7,7 @@ const (
 	earlyLimit  = 40 * SampleRate / 1000 // earlier than this cannot be a fast clock
 	trimWindow  = SampleRate             // the least delay within it counts
 	trimTime    = 8 * SampleRate         // a difference is closed over about this long
-	maxTrim     = 0.001                  // crystals are within 0.0002
+	maxTrim     = 0.0004                 // crystals are within 0.0002; the rest closes gaps
 )
 
 // laneClock keeps a lane's samples where they belong on the timeline. A sample

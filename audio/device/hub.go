@@ -64,12 +64,16 @@ func (h *hub) open(ch audio.Channel, device string, rate int) error {
 func (h *hub) shut(ch audio.Channel) { h.il.Shut(ch) }
 
 // report changes what is known of a lane. A lane that was live before is lost
-// rather than missing.
+// rather than missing, and stays so while it is being opened again.
 func (h *hub) report(ch audio.Channel, state audio.LaneState, device, advice string) {
 	h.mu.Lock()
 	l := &h.lanes[ch]
 	if state == audio.LaneMissing && !l.pushed.IsZero() {
 		state = audio.LaneLost
+	}
+	if state == audio.LaneOpening && l.status.State == audio.LaneLost {
+		h.mu.Unlock()
+		return
 	}
 	s := audio.LaneStatus{Channel: ch, State: state, Device: device, Advice: advice, Dropped: l.status.Dropped}
 	if s != l.status {

@@ -164,10 +164,19 @@ func (s *pulseSession) killStalled(limit time.Duration) {
 		}
 	}
 	s.mu.Unlock()
-	for _, o := range outputs {
-		if err := s.server.kill(o); err != nil {
-			s.capture.log.Debug("cannot end a stalled stream", "error", err)
+	if len(outputs) == 0 {
+		return
+	}
+	err := quietly(nil, func() error {
+		var errs []error
+		for _, o := range outputs {
+			errs = append(errs, s.server.kill(o))
 		}
+		time.Sleep(askAgain) // PortAudio writes about the error that it gets now
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		s.capture.log.Debug("cannot end a stalled stream", "error", err)
 	}
 }
 
