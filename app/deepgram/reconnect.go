@@ -38,10 +38,10 @@ func (s *Stream) reconnect(loss *Error, lived time.Duration) (*conn, *Error) {
 const (
 	stable    = 5 * time.Second // a connection that held this long was a good one
 	firstWait = 150 * time.Millisecond
-	// The wait stays short for as long as the ring keeps what was said, about
-	// keptAttempts; after that there is no hurry.
+	// The wait stays short for longer than the ring keeps what was said, which
+	// is some 25 attempts; after that there is no hurry.
 	shortWait, longWait = time.Second, 5 * time.Second
-	keptAttempts        = 25
+	keptAttempts        = 40
 	// A service that is full is asked less often.
 	fullWait, maxFullWait = time.Second, 8 * time.Second
 )
