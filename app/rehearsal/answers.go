@@ -9,8 +9,10 @@ import (
 const noAnswer = "**The rehearsal has no recorded answer for this.** " +
 	"It knows only the questions of its own interviewer; with your own keys or an account, every question is answered."
 
-// leastMatch is how much of a question must be found in a request.
-const leastMatch = 0.5
+const (
+	leastMatch = 0.5  // how much of a question must be found in a request
+	muchBetter = 0.25 // what makes an earlier question the one that is meant
+)
 
 // answerBook finds the recorded question in what a client asks.
 type answerBook struct {
@@ -43,13 +45,13 @@ func newAnswerBook(questions []Question) *answerBook {
 // being asked is found by its beginning.
 func (b *answerBook) answer(text string) (id, answer string) {
 	heard := tokens(text)
-	best, end := leastMatch, -1
+	best, end := 0.0, -1
 	for i, q := range b.questions {
 		score, at := b.match(b.words[i], heard)
-		if score < leastMatch || (at <= end && score < best) {
+		if score < leastMatch {
 			continue
 		}
-		if at > end || score > best {
+		if id == "" || (at > end && score > best-muchBetter) || (at < end && score > best+muchBetter) {
 			id, answer, best, end = q.ID, q.Answer, score, at
 		}
 	}

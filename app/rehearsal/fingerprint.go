@@ -88,8 +88,9 @@ func (s *shaper) of(samples []int16) shape {
 		mean += out[b] / bands
 	}
 	for b := range out {
-		out[b] -= mean + s.mean[b]
+		out[b] -= mean
 	}
+	out.remove(&s.mean)
 	return out
 }
 
@@ -118,6 +119,22 @@ func (s *shaper) transform(x []complex128) {
 }
 
 func (x *shape) silent() bool { return *x == shape{} }
+
+func (x *shape) add(y *shape) {
+	for b := range x {
+		x[b] += y[b]
+	}
+}
+
+// remove takes a mean off; silence stays silence.
+func (x *shape) remove(mean *shape) {
+	if x.silent() {
+		return
+	}
+	for b := range x {
+		x[b] -= mean[b]
+	}
+}
 
 func (x *shape) dot(y *shape) float32 {
 	var sum float32

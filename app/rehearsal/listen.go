@@ -122,7 +122,7 @@ func newStream(s *Server, p params, faults ListenFaults) *stream {
 		lanes = p.channels
 	}
 	for c := range lanes {
-		st.lanes = append(st.lanes, newLane(s.reference, [2]int{c, lanes}, p, st.meta, faults, st.send))
+		st.lanes = append(st.lanes, newLane(s.interview.reference(), [2]int{c, lanes}, p, st.meta, faults, st.send))
 	}
 	return st
 }

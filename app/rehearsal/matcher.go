@@ -26,7 +26,7 @@ type reference struct {
 	templates []template
 }
 
-// template is one utterance as shapes.
+// template is one utterance as shapes, the first at its start.
 type template struct {
 	utterance *Utterance
 	shapes    []shape
@@ -40,36 +40,26 @@ type span struct{ from, to int }
 
 func newReference(iv *Interview) *reference {
 	ref := &reference{}
+	all := make([][]shape, len(iv.Utterances))
 	voiced := float32(0)
-	plain := newShaper(shape{})
-	ref.each(iv, plain, func(_ *Utterance, shapes []shape) {
-		for _, x := range shapes {
-			if !x.silent() {
-				voiced++
-				for b := range x {
-					ref.mean[b] += x[b]
-				}
-			}
-		}
-	})
+	for i, u := range iv.Utterances {
+		s := newShaper(shape{})
+		s.add(iv.PCM(u.Channel, u.Start, u.End+timeAt(window/2)), func(x shape) {
+			all[i] = append(all[i], x)
+			ref.mean.add(&x)
+			voiced += float32(voice(x))
+		})
+	}
 	for b := range ref.mean {
 		ref.mean[b] /= voiced
 	}
-	ref.each(iv, newShaper(ref.mean), func(u *Utterance, shapes []shape) {
-		ref.templates = append(ref.templates, newTemplate(u, shapes))
-	})
-	return ref
-}
-
-// each makes the shapes of each utterance, the first beginning at its start.
-func (ref *reference) each(iv *Interview, s *shaper, found func(*Utterance, []shape)) {
-	for i := range iv.Utterances {
-		u := &iv.Utterances[i]
-		var shapes []shape
-		s.buf = s.buf[:0]
-		s.add(iv.PCM(u.Channel, u.Start, u.End+timeAt(window/2)), func(x shape) { shapes = append(shapes, x) })
-		found(u, shapes)
+	for i, shapes := range all {
+		for j := range shapes {
+			shapes[j].remove(&ref.mean)
+		}
+		ref.templates = append(ref.templates, newTemplate(&iv.Utterances[i], shapes))
 	}
+	return ref
 }
 
 func newTemplate(u *Utterance, shapes []shape) template {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jfreymuth/oggvorbis"
@@ -48,7 +49,8 @@ type Interview struct {
 	ResumePDF  []byte
 	Job        string // Markdown
 
-	lanes [audio.Channels][]int16
+	lanes     [audio.Channels][]int16
+	reference func() *reference // made once, when first needed
 }
 
 // Load unpacks the bundled interview. It takes a fraction of a second and holds
@@ -72,6 +74,7 @@ func Load() (*Interview, error) {
 		}
 		iv.lanes[c] = iv.voiceOnly(audio.Channel(c), samples)
 	}
+	iv.reference = sync.OnceValue(func() *reference { return newReference(iv) })
 	return iv, nil
 }
 

@@ -30,7 +30,7 @@ import (
 
 // Options of the servers. The zero value is a rehearsal.
 type Options struct {
-	Interview *Interview // nil: Load
+	Interview *Interview // from Load; nil: Load is called
 	// Listener to serve on, closed by Close; nil: a free port of 127.0.0.1.
 	Listener net.Listener
 	// The keys that are accepted; empty: one is generated.
@@ -46,7 +46,6 @@ type Options struct {
 // Server serves both vendors on one port.
 type Server struct {
 	interview *Interview
-	reference *reference
 	answers   *answerBook
 	opts      Options
 	log       *slog.Logger
@@ -126,7 +125,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Server{
-		interview: opts.Interview, reference: newReference(opts.Interview), answers: newAnswerBook(opts.Interview.Questions),
+		interview: opts.Interview, answers: newAnswerBook(opts.Interview.Questions),
 		opts: opts, log: opts.Log, grants: newGrants(), faults: opts.Faults,
 		base: "http://" + opts.Listener.Addr().String(), streams: map[*stream]struct{}{},
 	}
@@ -136,6 +135,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 	}
+	s.wg.Go(func() { opts.Interview.reference() })      // while the client gets ready
 	s.wg.Go(func() { _ = s.http.Serve(opts.Listener) }) // ends with http.ErrServerClosed
 	s.wg.Go(func() {
 		<-s.ctx.Done()

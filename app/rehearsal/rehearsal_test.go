@@ -26,13 +26,16 @@ type message struct {
 }
 
 // play sends a part of the interview over conn and returns all that comes back,
-// and how the stream was closed.
-func play(t *testing.T, conn *websocket.Conn, rec *Recording) (messages []message, err error) {
+// and how the stream was closed. The frames go through before, if there is any.
+func play(t *testing.T, conn *websocket.Conn, rec *Recording, before ...func(audio.Frame)) (messages []message, err error) {
 	t.Helper()
 	played := make(chan error, 1)
 	go func() {
 		var sent error
 		err := rec.Run(context.Background(), func(f audio.Frame) {
+			for _, do := range before {
+				do(f)
+			}
 			if sent == nil {
 				sent = conn.WriteMessage(websocket.BinaryMessage, f.AppendPCM(nil))
 			}
@@ -262,20 +265,13 @@ func TestPlainParameters(t *testing.T) {
 func TestFinalize(t *testing.T) {
 	virtual(t, Options{Faults: Faults{Listen: ListenFaults{HoldFinals: true}}}, func(t *testing.T, s *Server) {
 		conn := dial(t, s, usualQuery)
-		done := make(chan []message)
-		go func() {
-			messages, _ := play(t, conn, &Recording{Interview: s.Interview(), To: 8 * time.Second})
-			done <- messages
-		}()
-		time.Sleep(6 * time.Second)
-		synctest.Wait()
-		// The test's own writer sleeps between frames, so this one may write.
-		for range 2 {
-			if err := conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"Finalize","channel":0}`)); err != nil {
-				t.Fatal(err)
+		messages, _ := play(t, conn, &Recording{Interview: s.Interview(), To: 8 * time.Second}, func(f audio.Frame) {
+			if f.Start == 6*time.Second || f.Start == 7*time.Second {
+				if err := conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"Finalize","channel":0}`)); err != nil {
+					t.Error(err)
+				}
 			}
-		}
-		messages := <-done
+		})
 		flushed := 0
 		for _, m := range messages {
 			if m.FromFinalize {
