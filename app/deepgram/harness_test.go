@@ -218,7 +218,7 @@ func (u *setup) checkWords(t *testing.T, words []spoken, gaps ...Gap) {
 func (u *setup) checkSamples(t *testing.T, words []spoken) {
 	t.Helper()
 	arrived := make([]bool, u.sent)
-	for _, h := range u.sessions {
+	for _, h := range u.heard() {
 		for i, pcm := range h.frames {
 			n := frameNumber(pcm)
 			if i > 0 && n != frameNumber(h.frames[i-1])+1 {

@@ -65,12 +65,12 @@ type link struct {
 
 func (l *link) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	l.mu.Lock()
-	down := l.down
+	down, dial := l.down, l.dial
 	l.mu.Unlock()
 	if down != nil {
 		return nil, down
 	}
-	server, err := l.dial(ctx, network, addr)
+	server, err := dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -27,10 +27,10 @@ type standIn struct {
 	// refuse, when set, may answer the n-th handshake (from 0) itself.
 	refuse func(n int, w http.ResponseWriter, r *http.Request) bool
 	// script, when set, takes the session over at its first sound.
-	script   func(ws *websocket.Conn)
-	limit    int  // concurrent streams; 0: any
-	noisy    bool // endpointing never fires, as in noise
-	deaf     bool // Finalize is ignored
+	script func(ws *websocket.Conn)
+	limit  int  // concurrent streams; 0: any
+	noisy  bool // endpointing never fires, as in noise
+	deaf   bool // Finalize is ignored
 
 	mu         sync.Mutex
 	handshakes []time.Time
@@ -85,6 +85,20 @@ func (d *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.sessions = append(d.sessions, h)
 	d.mu.Unlock()
 	d.listen(ws, h)
+}
+
+// heard returns the connections so far.
+func (d *standIn) heard() []*heardSession {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.sessions)
+}
+
+// tries returns when a handshake was attempted.
+func (d *standIn) tries() []time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.handshakes)
 }
 
 func refuseWith(w http.ResponseWriter, status int, code, text string) {
