@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"image/color"
+	"sort"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -21,7 +22,6 @@ type block struct {
 	fromEnd      bool
 
 	loud, low string
-	flow      *flow
 	texts     []*canvas.Text
 	objects   []fyne.CanvasObject
 }
@@ -58,18 +58,27 @@ func (b *block) heightFor(width float32) float32 {
 	if b.loud == "" && b.low == "" {
 		return 0
 	}
-	return float32(min(len(b.wrap(width).lines), b.lines)) * b.step()
+	return float32(min(len(b.wrap(b.words(), width)), b.lines)) * b.step()
 }
 
-func (b *block) wrap(width float32) *flow {
-	f := newFlow(width, 0, b.measure)
+// words are those of both parts, each in its face.
+func (b *block) words() []run {
+	var words []run
 	for i, part := range []string{b.loud, b.low} {
 		for word := range strings.FieldsSeq(part) {
-			f.text(word, face{bold: b.bold, quiet: i == 1})
-			f.space()
+			words = append(words, run{text: word, face: face{bold: b.bold, quiet: i == 1}})
 		}
 	}
-	return f
+	return words
+}
+
+func (b *block) wrap(words []run, width float32) []line {
+	f := newFlow(width, 0, b.measure)
+	for _, w := range words {
+		f.text(w.text, w.face)
+		f.space()
+	}
+	return f.lines
 }
 
 func (b *block) measure(s string, f face) float32 {
@@ -81,9 +90,14 @@ func (b *block) arrange() {
 	if width <= 0 {
 		return
 	}
-	lines := b.wrap(width).lines
-	if len(lines) > b.lines {
-		lines = b.cut(lines, width)
+	words := b.words()
+	lines := b.wrap(words, width)
+	switch {
+	case len(lines) <= b.lines:
+	case b.fromEnd:
+		lines = b.last(words, width)
+	default:
+		lines = b.first(lines, width)
 	}
 	n := 0
 	for i, l := range lines {
@@ -100,11 +114,15 @@ func (b *block) arrange() {
 	}
 }
 
-// cut leaves as many lines as there is room for, and shows that some are gone.
-func (b *block) cut(lines []line, width float32) []line {
-	if b.fromEnd {
-		return lines[len(lines)-b.lines:]
-	}
+// last is as many of the last words as there is room for.
+func (b *block) last(words []run, width float32) []line {
+	from := sort.Search(len(words)-1, func(i int) bool { return len(b.wrap(words[i:], width)) <= b.lines })
+	lines := b.wrap(words[from:], width)
+	return lines[max(0, len(lines)-b.lines):]
+}
+
+// first is the lines that there is room for, and shows that some are missing.
+func (b *block) first(lines []line, width float32) []line {
 	lines = lines[:b.lines]
 	last := &lines[b.lines-1].runs[len(lines[b.lines-1].runs)-1]
 	words := last.text

@@ -141,9 +141,9 @@ func (i *idler) step() {
 // animations returns a function that says whether Fyne is animating something,
 // which needs its loop. The runner has no public face; where it cannot be found
 // the answer is always yes, and the loop turns as Fyne made it.
-func animations(d fyne.Driver) func() bool {
+func animations(driver any) func() bool {
 	always := func() bool { return true }
-	v := reflect.ValueOf(d)
+	v := reflect.ValueOf(driver)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		return always
 	}

@@ -47,7 +47,7 @@ func palettes() map[string]palette {
 			hover: glass(0x000000, 0x0f), selected: glass(0x1d5cb8, 0x38),
 		},
 		ThemeContrast: {
-			ground: rgb(0x000000), panel: rgb(0x000000), raised: rgb(0x1f1f1f), rule: rgb(0xffffff), edge: rgb(0xffffff),
+			ground: rgb(0x000000), panel: rgb(0x000000), raised: rgb(0x383838), rule: rgb(0xffffff), edge: rgb(0xffffff),
 			text: rgb(0xffffff), soft: rgb(0xffffff), muted: rgb(0xe0e0e0),
 			accent: rgb(0xffe14d), onAccent: rgb(0x000000),
 			interviewer: rgb(0x7fdcff), candidate: rgb(0x8dffa9),

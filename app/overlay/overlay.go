@@ -47,6 +47,10 @@ type Options struct {
 	Do      func(interview.Command) // everything else asked of a running interview
 	Changed func(Settings)          // the person changed the settings; they are saved already
 
+	// Drawn is called on Fyne's goroutine after a state was put on screen, for
+	// measuring: its pixels follow within a frame. It must not block.
+	Drawn func(interview.State)
+
 	// Closed is called once when the person closes the window, which is hidden
 	// by then. The program ends what it is doing and calls Window.Close. When it
 	// is nil the window closes at once.
@@ -120,7 +124,8 @@ type Window struct {
 	app  fyne.App
 	win  fyne.Window
 	opts Options
-	now  func() time.Time // the clock; tests have their own
+	now  func() time.Time // the clock
+	hand func(func())     // fyne.Do: hands a function to Fyne's goroutine
 
 	// Of Fyne's goroutine.
 	settings Settings
@@ -152,7 +157,7 @@ type Window struct {
 
 // New makes the window. It belongs to Fyne's goroutine, the main one.
 func New(a fyne.App, o Options) *Window {
-	w := &Window{app: a, opts: o, now: time.Now, settings: o.Settings.valid(), pushed: o.Notice}
+	w := &Window{app: a, opts: o, now: time.Now, hand: fyne.Do, settings: o.Settings.valid(), pushed: o.Notice}
 	if w.opts.Log == nil {
 		w.opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -255,15 +260,19 @@ func (w *Window) deliver() {
 	m.waiting, m.last = false, w.now()
 	closed := m.closed
 	m.Unlock()
-	if !closed {
-		w.draw(s, v)
+	if closed {
+		return
+	}
+	w.draw(s, v)
+	if w.opts.Drawn != nil {
+		w.opts.Drawn(s)
 	}
 }
 
-// ui runs f on Fyne's goroutine, soon. It is the only caller of fyne.Do.
+// ui runs f on Fyne's goroutine, soon. It is the one doorway there.
 func (w *Window) ui(f func()) {
 	w.idle.expect()
-	fyne.Do(func() {
+	w.hand(func() {
 		w.idle.arrived()
 		f()
 	})

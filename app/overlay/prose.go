@@ -164,9 +164,28 @@ func (p *prose) scrollTo(offset float32) {
 	p.draw()
 }
 
-// lines and pages scroll by keys.
-func (p *prose) lines(n int) { p.move(float32(n) * p.step()) }
-func (p *prose) pages(n int) { p.move(float32(n) * (p.Size().Height - p.step())) }
+// lines scrolls by whole lines.
+func (p *prose) lines(n int) {
+	if p.flow == nil || len(p.flow.lines) == 0 {
+		return
+	}
+	at := sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].y*p.step() >= p.offset-1 })
+	p.toLine(at + n)
+}
+
+// pages scrolls so far that the first line out of sight comes into it.
+func (p *prose) pages(n int) {
+	if p.flow == nil || len(p.flow.lines) == 0 {
+		return
+	}
+	to := p.offset + float32(n)*p.Size().Height
+	p.toLine(sort.Search(len(p.flow.lines), func(i int) bool { return (p.flow.lines[i].y+0.9)*p.step() > to }))
+}
+
+func (p *prose) toLine(i int) {
+	i = min(max(i, 0), len(p.flow.lines)-1)
+	p.move(p.flow.lines[i].y*p.step() - p.offset)
+}
 
 // Scrolled implements fyne.Scrollable.
 func (p *prose) Scrolled(e *fyne.ScrollEvent) { p.move(-e.Scrolled.DY) }

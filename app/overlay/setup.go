@@ -177,7 +177,7 @@ func (w *Window) keyRow(k Key, reload func(problem string)) fyne.CanvasObject {
 			change(func(ctx context.Context) error { return w.opts.DeleteKey(ctx, k.Name) })
 		})
 		if k.Fixed || w.opts.DeleteKey == nil {
-			remove.Hide()
+			return container.NewBorder(nil, nil, name, nil, state)
 		}
 		return container.NewBorder(nil, nil, name, remove, state)
 	}

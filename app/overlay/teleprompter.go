@@ -123,9 +123,9 @@ func (t *teleprompter) arrange() {
 	dot := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(t.look.size(9)), t.dot))
 	t.top = container.NewHBox(dot, center(t.phase), center(t.clock), center(t.mode), layout.NewSpacer(),
 		center(t.latency), t.previous, center(t.count), t.next, t.settings, t.help)
-	t.bottom = container.NewHBox(t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.copy, t.clear, t.stop)
+	t.bottom = container.NewHBox(t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.newest, t.copy, t.clear, t.stop)
 	t.root = container.New(t, t.panel, t.rules[0], t.rules[1], t.top, t.question, t.answer, t.note,
-		t.banner, t.lanes[0], t.lanes[1], t.bottom, t.newest)
+		t.banner, t.lanes[0], t.lanes[1], t.bottom)
 }
 
 func center(o fyne.CanvasObject) fyne.CanvasObject {
@@ -183,16 +183,13 @@ func (t *teleprompter) layAnswer(y, height float32, put func(fyne.CanvasObject, 
 		put(t.note, y+height+4, note)
 	}
 	put(t.answer, y, height)
-	chip := t.newest.MinSize()
-	t.newest.Resize(chip)
-	t.newest.Move(t.answer.Position().AddXY(t.answer.Size().Width-chip.Width-8, t.answer.Size().Height-chip.Height))
 }
 
 // MinSize implements fyne.Layout.
 func (t *teleprompter) MinSize([]fyne.CanvasObject) fyne.Size {
 	height := t.top.MinSize().Height + t.question.MinSize().Height +
 		t.lanes[0].MinSize().Height + t.lanes[1].MinSize().Height + t.bottom.MinSize().Height
-	return fyne.NewSize(t.look.size(380)+2*margin, height+2*t.answer.step()+60)
+	return fyne.NewSize(t.look.size(420)+2*margin, height+2*t.answer.step()+60)
 }
 
 // show brings the screen up to date. text is what was appended to the answer or,
@@ -346,4 +343,8 @@ func enable(b *widget.Button, yes bool) {
 }
 
 // showNewest offers a way down while there are words below the view.
-func (t *teleprompter) showNewest() { show(t.newest, !t.answer.atEnd()) }
+func (t *teleprompter) showNewest() {
+	if show(t.newest, !t.answer.atEnd()) {
+		relayout(t.bottom)
+	}
+}
