@@ -22,9 +22,10 @@ const patience = 20 * time.Second
 
 // recorder runs a Capture and keeps what it says.
 type recorder struct {
-	t      *testing.T
-	cancel context.CancelFunc
-	done   chan error
+	t        *testing.T
+	speakers string // where the system's sound is played
+	cancel   context.CancelFunc
+	done     chan error
 
 	mu     sync.Mutex
 	frames []audio.Frame
@@ -35,7 +36,7 @@ type recorder struct {
 func record(t *testing.T, c device.Config) *recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &recorder{t: t, cancel: cancel, done: make(chan error, 1)}
+	r := &recorder{t: t, speakers: pulsetest.Speakers, cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		r.done <- device.New(c).Run(ctx, r.emit, r.status)
 	}()
@@ -123,7 +124,7 @@ func (r *recorder) talk(s *pulsetest.Server, system, mic string) []audio.Frame {
 	from := r.mark()
 	var waits []func()
 	if system != "" {
-		waits = append(waits, s.Play(pulsetest.Speakers, system))
+		waits = append(waits, s.Play(r.speakers, system))
 	}
 	if mic != "" {
 		waits = append(waits, s.Play(pulsetest.MicBus, mic))
@@ -135,24 +136,43 @@ func (r *recorder) talk(s *pulsetest.Server, system, mic string) []audio.Frame {
 	return r.since(from)
 }
 
-// heard checks that a lane carries what was played and none of the other.
-func heard(t *testing.T, frames []audio.Frame, ch audio.Channel, played, other []int16) {
-	t.Helper()
-	lane := pulsetest.Lane(frames, ch)
-	right, wrong := pulsetest.Likeness(played, lane), pulsetest.Likeness(other, lane)
-	t.Logf("%s: own voice %.3f, other voice %.3f", ch, right, wrong)
+// hears plays a voice on one or both sides and checks that each lane carries its
+// own and nothing of the other. Only the first may take another try: a machine
+// too busy to play in time makes gaps, and a defect fails every time.
+func (r *recorder) hears(s *pulsetest.Server, system, mic string) (last []audio.Frame) {
+	r.t.Helper()
+	for try := 1; ; try++ {
+		last = r.talk(s, system, mic)
+		good := r.carries(last, audio.Interviewer, system, mic)
+		good = r.carries(last, audio.Candidate, mic, system) && good
+		if good {
+			return last
+		}
+		if try == 3 {
+			r.t.Fatal("what was played was not heard")
+		}
+	}
+}
+
+// carries says whether a lane has at least four of five chunks of what was
+// played there. The other side's voice on it is an error.
+func (r *recorder) carries(frames []audio.Frame, ch audio.Channel, own, other string) bool {
+	r.t.Helper()
+	if other != "" {
+		unheard(r.t, frames, ch, pulsetest.Samples(r.t, other))
+	}
+	if own == "" {
+		return true
+	}
+	like := pulsetest.Likeness(pulsetest.Samples(r.t, own), pulsetest.Lane(frames, ch))
+	r.t.Logf("%s: own voice %.3f", ch, like)
 	good := 0
-	for _, r := range right {
-		if r > 0.9 {
+	for _, v := range like {
+		if v > 0.9 {
 			good++
 		}
 	}
-	if len(right) < 4 || good*5 < len(right)*4 { // a playback gap of a busy machine may spoil one chunk in five
-		t.Errorf("%s: %d of %d chunks are like what was played: %.2f", ch, good, len(right), right)
-	}
-	if len(wrong) > 0 && pulsetest.Median(wrong) > 0.5 {
-		t.Errorf("%s: carries the other side's voice: %.2f", ch, wrong)
-	}
+	return len(like) >= 4 && good*5 >= len(like)*4
 }
 
 // unheard checks that a lane does not carry what was played.
@@ -165,8 +185,8 @@ func unheard(t *testing.T, frames []audio.Frame, ch audio.Channel, played []int1
 
 // voices returns two different sentences by two voices.
 func voices(t *testing.T) (system, mic string) {
-	return pulsetest.Say(t, "en-us", "Tell me about a time you had to disagree with your manager."),
-		pulsetest.Say(t, "en-gb+f3", "In my last position I rebuilt the billing system from scratch.")
+	return pulsetest.Say(t, "en-us", "Tell me about a time you disagreed with your manager."),
+		pulsetest.Say(t, "en-gb+f3", "In my last job I rebuilt the whole billing system.")
 }
 
 func verifyNoLeak(t *testing.T) {
@@ -185,11 +205,8 @@ func TestCaptureBothLanes(t *testing.T) {
 	if a, b := r.lane(audio.Interviewer).Device, r.lane(audio.Candidate).Device; a != pulsetest.SpeakersName || b != pulsetest.MicrophoneName {
 		t.Errorf("devices %q and %q", a, b)
 	}
-	frames := r.talk(s, system, mic)
+	frames := r.hears(s, system, mic)
 	r.stop()
-	systemSound, micSound := pulsetest.Samples(t, system), pulsetest.Samples(t, mic)
-	heard(t, frames, audio.Interviewer, systemSound, micSound)
-	heard(t, frames, audio.Candidate, micSound, systemSound)
 	for i := 1; i < len(frames); i++ {
 		if d := frames[i].Start - frames[i-1].Start; d != audio.FrameDuration {
 			t.Errorf("frame %d starts %v after the one before", i, d)
@@ -211,9 +228,7 @@ func TestA1_MicrophoneUnplugged(t *testing.T) {
 	if lost.Advice == "" {
 		t.Error("no advice")
 	}
-	frames := r.talk(s, system, mic)
-	heard(t, frames, audio.Interviewer, pulsetest.Samples(t, system), pulsetest.Samples(t, mic))
-	unheard(t, frames, audio.Candidate, pulsetest.Samples(t, system))
+	frames := r.hears(s, system, "")
 	for _, f := range frames[len(frames)/2:] {
 		if !f.Silent[audio.Candidate] {
 			t.Fatalf("frame at %v is not silent although the microphone is gone", f.Start)
@@ -222,8 +237,7 @@ func TestA1_MicrophoneUnplugged(t *testing.T) {
 
 	s.Plug(pulsetest.Microphone)
 	r.awaitState(audio.Candidate, audio.LaneLive)
-	frames = r.talk(s, "", mic)
-	heard(t, frames, audio.Candidate, pulsetest.Samples(t, mic), pulsetest.Samples(t, system))
+	r.hears(s, "", mic)
 }
 
 // What: when the loudspeaker is pulled out, the interviewer's lane is lost. Why:
@@ -251,8 +265,9 @@ func TestA1_SystemSoundNeverBecomesMicrophone(t *testing.T) {
 
 		s.Plug(pulsetest.Speakers)
 		r.awaitState(audio.Interviewer, audio.LaneLive)
-		frames := r.talk(s, system, "")
-		heard(t, frames, audio.Interviewer, pulsetest.Samples(t, system), pulsetest.Samples(t, mic))
+		if output == "" {
+			r.hears(s, system, "")
+		}
 		r.stop()
 	}
 }
@@ -262,7 +277,7 @@ func TestA1_SystemSoundNeverBecomesMicrophone(t *testing.T) {
 func TestA1_DefaultOutputChanges(t *testing.T) {
 	verifyNoLeak(t)
 	s := pulsetest.Start(t)
-	system, mic := voices(t)
+	system, _ := voices(t)
 	r := record(t, device.Config{})
 	r.awaitBoth(audio.LaneLive)
 	s.Pactl("load-module", "module-null-sink", "sink_name=usb", "norewinds=1", "rate=44100", "channels=2",
@@ -271,12 +286,17 @@ func TestA1_DefaultOutputChanges(t *testing.T) {
 	r.await(audio.Interviewer, "live on the new output", func(l audio.LaneStatus) bool {
 		return l.State == audio.LaneLive && l.Device == "USB_Headphones"
 	})
-	from := r.mark()
-	s.Play("usb", system)()
-	time.Sleep(300 * time.Millisecond)
-	heard(t, r.since(from), audio.Interviewer, pulsetest.Samples(t, system), pulsetest.Samples(t, mic))
-	if told := r.told[audio.Candidate]; len(told) > 4 {
-		t.Errorf("the microphone was disturbed: %v", told)
+	r.speakers = "usb"
+	r.hears(s, system, "")
+	r.stop()
+	opened := 0
+	for _, l := range r.told[audio.Candidate] {
+		if l.State == audio.LaneOpening && l.Device != "" {
+			opened++
+		}
+	}
+	if opened != 1 {
+		t.Errorf("the microphone was opened %d times", opened)
 	}
 }
 
@@ -297,9 +317,7 @@ func TestA1_SoundServerRestarts(t *testing.T) {
 	}
 	s.Restart()
 	r.awaitBoth(audio.LaneLive)
-	frames := r.talk(s, system, mic)
-	heard(t, frames, audio.Interviewer, pulsetest.Samples(t, system), pulsetest.Samples(t, mic))
-	heard(t, frames, audio.Candidate, pulsetest.Samples(t, mic), pulsetest.Samples(t, system))
+	r.hears(s, system, mic)
 }
 
 // What: a device that is there but gives no data (suspended, asleep) counts as
@@ -339,7 +357,7 @@ func TestRunEndsWhileServerHangs(t *testing.T) {
 func TestA2_OneLaneMissing(t *testing.T) {
 	verifyNoLeak(t)
 	s := pulsetest.Start(t)
-	system, mic := voices(t)
+	system, _ := voices(t)
 	s.Unplug(pulsetest.Microphone)
 	r := record(t, device.Config{})
 	missing := r.awaitState(audio.Candidate, audio.LaneMissing)
@@ -347,8 +365,7 @@ func TestA2_OneLaneMissing(t *testing.T) {
 		t.Errorf("status %+v", missing)
 	}
 	r.awaitState(audio.Interviewer, audio.LaneLive)
-	frames := r.talk(s, system, "")
-	heard(t, frames, audio.Interviewer, pulsetest.Samples(t, system), pulsetest.Samples(t, mic))
+	frames := r.hears(s, system, "")
 	unheard(t, frames, audio.Candidate, pulsetest.Samples(t, system)) // its monitor is the default source now
 	s.Plug(pulsetest.Microphone)
 	r.awaitState(audio.Candidate, audio.LaneLive)
@@ -381,8 +398,7 @@ func TestA2_NoSoundServer(t *testing.T) {
 		t.Errorf("advice %q", advice)
 	}
 	r.awaitState(audio.Candidate, audio.LaneLive)
-	frames := r.talk(s, "", mic)
-	heard(t, frames, audio.Candidate, pulsetest.Samples(t, mic), nil)
+	r.hears(s, "", mic)
 
 	os.Setenv("PULSE_SERVER", server) // restored by t.Setenv
 	r.awaitBoth(audio.LaneLive)

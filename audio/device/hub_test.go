@@ -2,6 +2,8 @@ package device
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,12 +44,20 @@ func TestA2_MutedMicrophone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(audio.NewInterleaver(time.Now()))
 		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
 		var last audio.LaneStatus
-		frames := 0
+		var frames atomic.Int64
+		status := func() audio.LaneStatus {
+			mu.Lock()
+			defer mu.Unlock()
+			return last
+		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			h.run(ctx, func(audio.Frame) { frames++ }, func(s audio.LaneStatus) {
+			h.run(ctx, func(audio.Frame) { frames.Add(1) }, func(s audio.LaneStatus) {
+				mu.Lock()
+				defer mu.Unlock()
 				if s.Channel == audio.Candidate {
 					last = s
 				}
@@ -66,30 +76,30 @@ func TestA2_MutedMicrophone(t *testing.T) {
 			synctest.Wait()
 		}
 		push(9, 0)
-		if last.State != audio.LaneLive || last.Advice != "" {
-			t.Errorf("after 9 s of zeroes: %+v", last)
+		if s := status(); s.State != audio.LaneLive || s.Advice != "" {
+			t.Errorf("after 9 s of zeroes: %+v", s)
 		}
 		push(2, 0)
-		if last.State != audio.LaneLive || last.Advice != muteAdvice {
-			t.Errorf("after 11 s of zeroes: %+v", last)
+		if s := status(); s.State != audio.LaneLive || s.Advice != muteAdvice {
+			t.Errorf("after 11 s of zeroes: %+v", s)
 		}
 		push(1, 99)
-		if last.Advice != "" {
-			t.Errorf("after a word: %+v", last)
+		if s := status(); s.Advice != "" {
+			t.Errorf("after a word: %+v", s)
 		}
 		time.Sleep(600 * time.Millisecond)
 		synctest.Wait()
-		if last.State != audio.LaneLost {
-			t.Errorf("after 600 ms without data: %+v", last)
+		if s := status(); s.State != audio.LaneLost {
+			t.Errorf("after 600 ms without data: %+v", s)
 		}
 		push(1, 99)
-		if last.State != audio.LaneLive || last.Dropped == 0 {
-			t.Errorf("after data came again: %+v", last)
-		}
-		if frames < 13*50 {
-			t.Errorf("%d frames in 13.6 s", frames)
+		if s := status(); s.State != audio.LaneLive || s.Dropped == 0 {
+			t.Errorf("after data came again: %+v", s)
 		}
 		cancel()
 		<-done
+		if n := frames.Load(); n < 13*50 {
+			t.Errorf("%d frames in 13.6 s", n)
+		}
 	})
 }

@@ -43,7 +43,14 @@ func quietly(env map[string]string, f func() error) error {
 // initialize starts PortAudio, which looks for devices only now. Every success
 // must be paired with a terminate.
 func initialize(env map[string]string) error {
-	if err := quietly(env, portaudio.Initialize); err != nil {
+	err := quietly(env, func() error {
+		err := portaudio.Initialize()
+		if err == nil {
+			skipBadIDs()
+		}
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("start PortAudio: %w", err)
 	}
 	return nil

@@ -15,10 +15,10 @@ import (
 // How Likeness listens, in samples of 16 kHz.
 const (
 	chunk    = audio.SampleRate / 2
-	coarse   = 4                // the first search is at 4 kHz
-	search   = audio.SampleRate // a chunk is looked for this far from where the loudest one says
-	audible  = 300              // chunks with less power than this are pauses
-	maxChunk = 40               // chunks compared: twenty seconds of speech
+	coarse   = 8                    // the first search is at 2 kHz
+	search   = audio.SampleRate / 4 // a chunk is looked for this far from where the loudest one says
+	audible  = 300                  // chunks with less power than this are pauses
+	maxChunk = 40                   // chunks compared: twenty seconds of speech
 )
 
 // Likeness cuts what was played into chunks of half a second and returns, for
@@ -42,7 +42,7 @@ func Likeness(played, heard []int16) []float64 {
 	var out []float64
 	for _, c := range chunks {
 		expected := at + c - loudest
-		r, _ := best(played[c:c+chunk], heard, expected-search/2, expected+search/2)
+		r, _ := best(played[c:c+chunk], heard, expected-search, expected+search)
 		out = append(out, r)
 	}
 	return out
@@ -94,6 +94,7 @@ func best(piece, heard []int16, from, to int) (r float64, at int) {
 	if to < from {
 		return 0, from
 	}
+	at = from
 	low, hay := thin(piece), thin(heard[from:to+len(piece)])
 	for lag := 0; lag+len(low) <= len(hay); lag++ {
 		if v := correlate(low, hay[lag:]); v > r {
@@ -101,17 +102,17 @@ func best(piece, heard []int16, from, to int) (r float64, at int) {
 		}
 	}
 	r = 0
-	fine := floats(heard)
-	whole := floats(piece)
-	for lag := max(from, at-2*coarse); lag <= min(to, at+2*coarse); lag++ {
-		if v := correlate(whole, fine[lag:]); v > r {
+	first, last := max(from, at-2*coarse), min(to, at+2*coarse)
+	whole, fine := floats(piece), floats(heard[first:last+len(piece)])
+	for lag := first; lag <= last; lag++ {
+		if v := correlate(whole, fine[lag-first:]); v > r {
 			r, at = v, lag
 		}
 	}
 	return r, at
 }
 
-// thin averages every four samples into one.
+// thin averages every few samples into one.
 func thin(s []int16) []float32 {
 	out := make([]float32, len(s)/coarse)
 	for i := range out {
@@ -130,6 +131,9 @@ func floats(s []int16) []float32 {
 	return out
 }
 
+// correlate is most of the work, and shares nothing with other goroutines.
+//
+//go:norace
 func correlate(a, b []float32) float64 {
 	var ab, aa, bb float64
 	b = b[:len(a)]
