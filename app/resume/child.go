@@ -19,6 +19,7 @@ const (
 // once the child has answered with readyLine.
 type request struct {
 	Kind  string `json:"kind"`
+	Size  int    `json:"size"`  // of the document, in bytes
 	Cache string `json:"cache"` // "" for none
 }
 
@@ -69,8 +70,8 @@ func serve(in *bufio.Reader, out io.Writer) error {
 	}
 	// The parent kills us at its deadline; this is for the day it died first.
 	time.AfterFunc(parseDeadline+time.Second, func() { os.Exit(2) })
-	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err != nil {
+	data := make([]byte, min(req.Size, maxFile))
+	if _, err := io.ReadFull(in, data); err != nil {
 		return fmt.Errorf("reading the document: %w", err)
 	}
 	return json.NewEncoder(out).Encode(read(req.Kind, engine, data))

@@ -14,7 +14,7 @@ import (
 
 // limitSelf gives up what reading a document does not need. macOS does not
 // enforce limits on memory; there it is bounded by construction: 20 MB of
-// document, 96 MiB for PDFium, 20 MB unpacked from a DOCX.
+// document, 64 MiB for PDFium, 20 MB unpacked from a DOCX.
 func limitSelf() error {
 	for _, l := range []struct {
 		resource int

@@ -15,7 +15,7 @@ import (
 
 // Limits of the child, beyond what it used to get ready.
 const (
-	limitData = 320 << 20 // private writable mappings, of which Go takes 64 MiB at a time; less becomes resident
+	limitData = 192 << 20 // private writable mappings, of which Go takes 64 MiB at a time; less becomes resident
 	limitCPU  = 5         // seconds, of all threads
 )
 

@@ -3,6 +3,7 @@ package resume
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ func Parse(ctx context.Context, path string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	a, err := runChild(ctx, kind, data)
+	a, _, err := runChild(ctx, kind, data)
 	if err != nil {
 		return Document{}, err
 	}
@@ -55,7 +56,7 @@ func Parse(ctx context.Context, path string) (Document, error) {
 // Warm compiles the PDF reader into the cache, so that the first Parse need not
 // wait for it. Call it in the background; it may fail without harm.
 func Warm(ctx context.Context) error {
-	_, err := runChild(ctx, typePDF, nil)
+	_, _, err := runChild(ctx, typePDF, nil)
 	return err
 }
 
@@ -130,46 +131,41 @@ var (
 	errSlow  = errors.New("the deadline passed")
 )
 
-// runChild gives data to a child and returns its answer. nil data only gets the
-// child ready.
-func runChild(ctx context.Context, kind string, data []byte) (answer, error) {
-	if data == nil {
-		data = []byte{}
-	}
+// runChild gives data to a child and returns its answer, and how the child ended
+// (nil when it never started). Empty data only gets the child ready.
+func runChild(ctx context.Context, kind string, data []byte) (answer, *os.ProcessState, error) {
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	start := time.AfterFunc(startDeadline, func() { cancel(errStart) })
-	defer start.Stop()
-
 	c, err := newChild(limited)
 	if err != nil {
-		return answer{}, problem(Internal, "", err)
+		return answer{}, nil, cmp.Or(ctx.Err(), error(problem(Internal, "", err)))
 	}
-	if err := c.begin(request{Kind: kind, Cache: cacheDir()}); err != nil {
-		waitErr := c.end()
-		if ctx.Err() != nil {
-			return answer{}, ctx.Err()
-		}
-		return answer{}, problem(Internal, "", errors.Join(context.Cause(limited), waitErr, err))
-	}
+	start := time.AfterFunc(startDeadline, func() { cancel(errStart) })
+	err = c.begin(request{Kind: kind, Size: len(data), Cache: cacheDir()})
 	start.Stop()
+	if err != nil {
+		err = errors.Join(context.Cause(limited), c.end(), err)
+		return answer{}, c.cmd.ProcessState, cmp.Or(ctx.Err(), error(problem(Internal, "", err)))
+	}
+
 	deadline := time.AfterFunc(parseDeadline, func() { cancel(errSlow) })
 	defer deadline.Stop()
-
 	a, err := c.parse(data)
 	waitErr := c.end()
 	switch {
-	case err == nil && a.Problem == "":
-		return a, nil
+	case err == nil && a.Problem == UnknownType: // it was called text for want of anything better
+		err = problem(UnknownType, "", nil)
+	case err == nil && a.Problem != "":
+		err = problem(a.Problem, kind, nil)
 	case err == nil:
-		return answer{}, problem(a.Problem, kind, nil)
 	case ctx.Err() != nil:
-		return answer{}, ctx.Err()
+		err = ctx.Err()
 	case errors.Is(context.Cause(limited), errSlow):
-		return answer{}, problem(TimedOut, kind, nil)
+		err = problem(TimedOut, kind, nil)
 	default: // it died of the document: memory, processor time or a crash
-		return answer{}, problem(Damaged, kind, errors.Join(waitErr, err))
+		err = problem(Damaged, kind, errors.Join(waitErr, err))
 	}
+	return a, c.cmd.ProcessState, err
 }
 
 // child is the parent's end of a child process.
@@ -217,7 +213,7 @@ func newChild(ctx context.Context) (*child, error) {
 
 // childEnv holds no secrets: a document that takes the child over finds none.
 func childEnv() []string {
-	env := []string{"GOMEMLIMIT=200MiB", "GOMAXPROCS=2", "GOTRACEBACK=none"}
+	env := []string{"GOMEMLIMIT=160MiB", "GOMAXPROCS=2", "GOTRACEBACK=none"}
 	for _, name := range []string{"SYSTEMROOT", "WINDIR"} { // Windows' own DLLs want them
 		if v := os.Getenv(name); v != "" {
 			env = append(env, name+"="+v)

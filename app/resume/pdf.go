@@ -21,9 +21,9 @@ const (
 	maxChars  = 120_000 // glyphs read, a little more than the text we keep
 	maxShapes = 3000    // drawn objects of a page looked at for bullets
 
-	// PDFium's memory: 96 MiB. Wazero copies it when it grows, so twice as much may
+	// PDFium's memory: 64 MiB. Wazero copies it when it grows, so twice as much may
 	// be resident for a moment.
-	wasmPages = 96 << 20 / 65536
+	wasmPages = 64 << 20 / 65536
 )
 
 // pdfEngine is PDFium, ready to open one document.

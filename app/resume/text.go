@@ -125,7 +125,7 @@ func clean(text string) (string, bool) {
 	kept, blank, space := 0, 0, false
 	last := '\n' // the last character written
 	for _, r := range text {
-		if kept >= maxText {
+		if kept > maxText-4 { // a space and the longest ligature
 			return norm.NFC.String(strings.TrimSpace(b.String())), true
 		}
 		switch {
