@@ -49,6 +49,10 @@ var (
 	keywordPattern = regexp.MustCompile(`^[^:]+(:-?[0-9]+(\.[0-9]+)?)?$`)
 )
 
+// longestPause keeps milliseconds in a sensible range: an hour. Deepgram states
+// no limit.
+const longestPause = 3600_000
+
 // paramError is a refused parameter.
 type paramError struct{ code, message string }
 
@@ -199,14 +203,14 @@ func checkPauses(q url.Values, p *params) error {
 		p.endpointing = 0
 	default:
 		ms, err := strconv.Atoi(v)
-		if err != nil || ms < 0 {
+		if err != nil || ms < 0 || ms > longestPause {
 			return badParam("`endpointing` must be milliseconds or `false`")
 		}
 		p.endpointing = max(1, time.Duration(ms)) * time.Millisecond
 	}
 	if v := q.Get("utterance_end_ms"); v != "" {
 		ms, err := strconv.Atoi(v)
-		if err != nil || ms < 1000 {
+		if err != nil || ms < 1000 || ms > longestPause {
 			return badParam("`utterance_end_ms` must be 1000 or more")
 		}
 		if !p.interimResults {
