@@ -177,7 +177,7 @@ type pulseDevice struct {
 	id      string // name of the sink or source that the person knows
 	name    string
 	rate    int
-	carrier string // the source that this one is made of, if any
+	carrier string // the source that this one is made of, by PulseAudio's remapping or PipeWire's filters
 }
 
 // pulseState is what the server has at one moment.
@@ -202,40 +202,57 @@ func (p *pulseServer) state() (pulseState, error) {
 	); err != nil {
 		return pulseState{}, fmt.Errorf("ask the sound server: %w", err)
 	}
+	return readState(server, sinks, sources, outputs, os.Getpid()), nil
+}
+
+// readState picks out of a server's answers what matters to process pid.
+func readState(server proto.GetServerInfoReply, sinks proto.GetSinkInfoListReply, sources proto.GetSourceInfoListReply,
+	outputs proto.GetSourceOutputInfoListReply, pid int) pulseState {
 	s := pulseState{
 		defaultSink:   server.DefaultSinkName,
 		defaultSource: server.DefaultSourceName,
 		streams:       map[uint32]uint32{},
 	}
+	listening := map[string]uint32{} // PipeWire's filters, by what joins their two ends → source
+	for _, o := range outputs {
+		if property(o.Properties, "application.process.id") == strconv.Itoa(pid) {
+			s.streams[o.SourceOutpuIndex] = o.SourceIndex
+		}
+		if group := property(o.Properties, "node.link-group"); group != "" {
+			listening[group] = o.SourceIndex
+		}
+	}
 	monitors := map[string]uint32{}
+	names := map[uint32]string{}
 	for _, src := range sources {
+		names[src.SourceIndex] = src.SourceName
 		if src.MonitorSourceName != "" { // a source's "monitor source" is the sink it monitors
 			monitors[src.SourceName] = src.SourceIndex
+		}
+	}
+	for _, src := range sources {
+		if _, monitor := monitors[src.SourceName]; monitor {
 			continue
 		}
-		s.microphones = append(s.microphones, pulseDevice{
+		d := pulseDevice{
 			source: src.SourceName, index: src.SourceIndex, id: src.SourceName,
 			name: cmp.Or(property(src.Properties, "device.description"), src.SourceName),
 			rate: int(src.Rate), carrier: property(src.Properties, "device.master_device"),
-		})
+		}
+		if from, ok := listening[property(src.Properties, "node.link-group")]; ok {
+			d.carrier = names[from]
+		}
+		s.microphones = append(s.microphones, d)
 	}
 	for _, sink := range sinks {
-		index, ok := monitors[sink.MonitorSourceName]
-		if !ok {
-			continue
-		}
-		s.outputs = append(s.outputs, pulseDevice{
-			source: sink.MonitorSourceName, index: index, id: sink.SinkName,
-			name: cmp.Or(property(sink.Properties, "device.description"), sink.SinkName), rate: int(sink.Rate),
-		})
-	}
-	pid := strconv.Itoa(os.Getpid())
-	for _, o := range outputs {
-		if property(o.Properties, "application.process.id") == pid {
-			s.streams[o.SourceOutpuIndex] = o.SourceIndex
+		if index, ok := monitors[sink.MonitorSourceName]; ok {
+			s.outputs = append(s.outputs, pulseDevice{
+				source: sink.MonitorSourceName, index: index, id: sink.SinkName,
+				name: cmp.Or(property(sink.Properties, "device.description"), sink.SinkName), rate: int(sink.Rate),
+			})
 		}
 	}
-	return s, nil
+	return s
 }
 
 func property(props proto.PropList, key string) string {

@@ -4,11 +4,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jfreymuth/pulse/proto"
 	"go.uber.org/goleak"
 )
 
@@ -57,6 +59,52 @@ func TestA2_ChoosePulse(t *testing.T) {
 			check("microphone", microphone, c.microphone)
 			check("system", system, c.system)
 		})
+	}
+}
+
+// What: a microphone made of an output's monitor is known by either server's
+// marks, and only our own streams count.
+func TestReadState(t *testing.T) {
+	props := func(kv ...string) proto.PropList {
+		p := proto.PropList{}
+		for i := 0; i < len(kv); i += 2 {
+			p[kv[i]] = proto.PropListString(kv[i+1])
+		}
+		return p
+	}
+	source := func(index uint32, name, monitored string, p proto.PropList) *proto.GetSourceInfoReply {
+		return &proto.GetSourceInfoReply{SourceIndex: index, SourceName: name, MonitorSourceName: monitored, Properties: p,
+			SampleSpec: proto.SampleSpec{Rate: 44100}}
+	}
+	got := readState(
+		proto.GetServerInfoReply{DefaultSinkName: "spk", DefaultSourceName: "mic"},
+		proto.GetSinkInfoListReply{
+			{SinkName: "spk", MonitorSourceName: "spk.monitor", Properties: props("device.description", "Speakers"), SampleSpec: proto.SampleSpec{Rate: 48000}},
+			{SinkName: "mute", MonitorSourceName: "mute.monitor"}, // its monitor is not listed
+		},
+		proto.GetSourceInfoListReply{
+			source(1, "spk.monitor", "spk", props("device.description", "Monitor of Speakers")),
+			source(2, "pw", "", props("device.description", "Cleaned", "node.link-group", "loop-1")),
+			source(3, "pa", "", props("device.master_device", "spk.monitor")),
+			source(4, "plain", "", nil),
+		},
+		proto.GetSourceOutputInfoListReply{
+			{SourceOutpuIndex: 10, SourceIndex: 1, Properties: props("node.link-group", "loop-1")},
+			{SourceOutpuIndex: 11, SourceIndex: 4, Properties: props("application.process.id", "77")},
+			{SourceOutpuIndex: 12, SourceIndex: 1, Properties: props("application.process.id", "78")},
+		}, 77)
+	want := pulseState{
+		defaultSink: "spk", defaultSource: "mic",
+		microphones: []pulseDevice{
+			{source: "pw", index: 2, id: "pw", name: "Cleaned", rate: 44100, carrier: "spk.monitor"},
+			{source: "pa", index: 3, id: "pa", name: "pa", rate: 44100, carrier: "spk.monitor"},
+			{source: "plain", index: 4, id: "plain", name: "plain", rate: 44100},
+		},
+		outputs: []pulseDevice{{source: "spk.monitor", index: 1, id: "spk", name: "Speakers", rate: 48000}},
+		streams: map[uint32]uint32{11: 4},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
