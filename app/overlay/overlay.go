@@ -194,6 +194,7 @@ func (w *Window) Run() {
 
 func (w *Window) started() {
 	w.settle()
+	w.applyNative()
 	w.idle.start()
 	w.restoreDocuments()
 }

@@ -286,6 +286,25 @@ func TestShowDrawsOnlyWhatChanged(t *testing.T) {
 	}
 }
 
+// After the interview its answers can still be read, without a session.
+func TestAnswersCanBeReadAfterTheEnd(t *testing.T) {
+	w := newTestWindow(t, Options{Do: func(c interview.Command) { t.Errorf("command %d reached the session", c) }})
+	s := state(interview0)
+	s.Phase, s.Questions[1].Answer.Status = interview.Ended, interview.AnswerDone
+	s.Questions[0].Answer.Text = s.Questions[0].Answer.Text.Append("A Go engineer.")
+	w.Show(s)
+	for range 3 {
+		test.Tap(w.tele.previous)
+	}
+	if got := string(w.tele.answer.text); got != "A Go engineer." {
+		t.Errorf("shows %q", got)
+	}
+	test.Tap(w.tele.next)
+	if got := string(w.tele.answer.text); got != interview0 {
+		t.Errorf("shows %q", got)
+	}
+}
+
 // An answer that is begun anew with other words does not keep the old ones.
 func TestAnswerBegunAnew(t *testing.T) {
 	w := newTestWindow(t, Options{})
@@ -334,6 +353,30 @@ func TestDocuments(t *testing.T) {
 	saved, _ := LoadSettings(path)
 	if saved.Resume != "/x/cv.pdf" || saved.Job != "" {
 		t.Errorf("remembered %q and %q", saved.Resume, saved.Job)
+	}
+}
+
+func TestChoosingAndPastingOpenADialog(t *testing.T) {
+	pasted := ""
+	w := newTestWindow(t, Options{UseText: func(_ context.Context, _ DocumentKind, text string) (Document, error) {
+		pasted = text
+		return Document{Name: "pasted text"}, nil
+	}})
+	tapText(t, w, "Choose…")
+	if w.win.Canvas().Overlays().Top() == nil {
+		t.Fatal("no dialog to choose a file")
+	}
+	w.win.Canvas().Overlays().Top().Hide()
+	tapText(t, w, "Paste…")
+	w.win.Canvas().Focused().(*widget.Entry).SetText("Go engineer, ten years")
+	for _, o := range test.LaidOutObjects(w.win.Canvas().Overlays().Top()) {
+		if b, ok := o.(*widget.Button); ok && b.Text == "Use this text" {
+			test.Tap(b)
+		}
+	}
+	w.work()
+	if pasted != "Go engineer, ten years" {
+		t.Errorf("pasted %q", pasted)
 	}
 }
 

@@ -24,7 +24,7 @@ func (w *Window) settle() {
 	switch {
 	case !w.settings.NoticeSeen:
 		w.open(welcomeScreen)
-	case w.tele.view.running():
+	case w.tele.view.phase != interview.Idle:
 		w.open(prompterScreen)
 	default:
 		w.open(setupScreen)
@@ -82,7 +82,8 @@ func (w *Window) draw(s interview.State, v view) {
 	}
 	text, anew := w.news(s, v)
 	w.tele.show(v, text, anew, w.now())
-	if v.running() && !was.running() && (w.screen == setupScreen || w.screen == helpScreen) {
+	begun := v.running() && !was.running() || v.phase != interview.Idle && was.phase == interview.Idle
+	if begun && (w.screen == setupScreen || w.screen == helpScreen) {
 		w.open(prompterScreen)
 	}
 }
@@ -138,9 +139,26 @@ func (w *Window) stop() {
 func (w *Window) do(c interview.Command) {
 	w.hush()
 	w.win.Canvas().Unfocus() // the plain keys work again
+	if w.tele.view.phase == interview.Ended {
+		w.leaf(c)
+		return
+	}
 	if w.opts.Do != nil {
 		w.opts.Do(c)
 	}
+}
+
+// leaf shows another answer of an interview that is over: its session is gone,
+// so the window goes through them by itself.
+func (w *Window) leaf(c interview.Command) {
+	s := w.shown
+	switch c {
+	case interview.Previous:
+		s.Shown = max(s.Shown-1, 0)
+	case interview.Next:
+		s.Shown = min(s.Shown+1, len(s.Questions)-1)
+	}
+	w.draw(s, viewOf(s))
 }
 
 // copyAnswer puts the answer on screen on the clipboard.

@@ -244,8 +244,8 @@ func (w *Window) choose(kind DocumentKind) {
 		w.read(kind, file.URI().Path())
 	}, w.win)
 	open.SetFilter(storage.NewExtensionFileFilter(documentFiles()))
-	open.Resize(w.win.Canvas().Size())
 	open.Show()
+	open.Resize(w.win.Canvas().Size()) // before Show it would panic (Fyne 2.8.1)
 }
 
 func (w *Window) paste(kind DocumentKind, title string) {

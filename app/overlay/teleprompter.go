@@ -311,7 +311,7 @@ func (t *teleprompter) showButtons(v view) {
 	changed = show(t.stop, v.running()) || changed
 	enable(t.answerNow, hearing)
 	enable(t.copy, v.length > 0)
-	enable(t.clear, v.id != 0)
+	enable(t.clear, v.id != 0 && v.running())
 	enable(t.previous, v.number > 1)
 	enable(t.next, v.number > 0 && v.number < v.total)
 	if changed {
