@@ -164,12 +164,12 @@ func TestProxy(t *testing.T) {
 				return
 			}
 			w.WriteHeader(200)
-			outer, _, err := w.(http.Hijacker).Hijack()
+			outer, begun, err := w.(http.Hijacker).Hijack()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			go func() { io.Copy(inner, outer); inner.Close() }()
+			go func() { io.Copy(inner, begun); inner.Close() }()
 			io.Copy(outer, inner)
 			outer.Close()
 		}))

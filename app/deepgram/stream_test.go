@@ -165,9 +165,65 @@ func TestFinalize(t *testing.T) {
 			t.Errorf("the other channel's finals %+v", f)
 		}
 		u.speak(words, time.Second)
+		for range 20 { // a burst, which the pace holds back
+			u.stream.Send(frame(u.sent, words))
+			u.sent++
+		}
+		u.stream.Finalize(audio.Interviewer)
 		u.close(t)
 		u.checkWords(t, words)
+		want := []string{"Finalize@22", "Finalize@92", "CloseStream@92"}
+		if got := u.heard()[0].controls; !slices.Equal(got[len(got)-3:], want) {
+			t.Errorf("controls %q, want at their end %q", got, want)
+		}
 	})
+}
+
+// What: where the replay begins. Why: a channel that never gets a final must
+// not make every loss cost the whole ring.
+func TestReplayBegins(t *testing.T) {
+	endless := func(ws *websocket.Conn) { // one channel is settled, the other speaks on and on
+		ws.SetReadDeadline(time.Time{})
+		for n := 1; ; n++ {
+			if _, _, err := ws.ReadMessage(); err != nil {
+				return
+			}
+			at := time.Duration(n) * audio.FrameDuration
+			for _, m := range []string{
+				`{"type":"Results","channel_index":[0,2],"is_final":true,"start":0,"duration":%f,"channel":{}}`,
+				`{"type":"Results","channel_index":[1,2],"start":0,"duration":%f,"channel":{"alternatives":[{"transcript":"a"}]}}`,
+			} {
+				ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, m, at.Seconds()))
+			}
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		standIn *standIn
+		want    time.Duration
+	}{
+		{"silence without finals", &standIn{noisy: true}, 18 * time.Second},
+		{"a channel without finals", &standIn{script: endless}, 10 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := open(t, test.standIn, nil)
+				u.stream.Send(frame(0, nil))
+				u.sent++
+				u.speak(nil, 20*time.Second-audio.FrameDuration)
+				u.link.reset()
+				u.speak(nil, time.Second)
+				h := u.heard()
+				if len(h) != 2 {
+					t.Fatalf("%d connections", len(h))
+				}
+				first := time.Duration(frameNumber(h[1].frames[0])) * audio.FrameDuration
+				if (first - test.want).Abs() > 50*time.Millisecond {
+					t.Errorf("the replay begins at %v, want %v", first, test.want)
+				}
+			})
+		})
+	}
 }
 
 // What: two losses, the second while the backlog of the first is being caught

@@ -256,6 +256,49 @@ func TestLaneTellsEveryWordOnce(t *testing.T) {
 	})
 }
 
+// What: the watchdog's clock. Why: it must neither cut off a speaker nor wait for
+// an answer that never comes.
+func TestLaneWatchdog(t *testing.T) {
+	begin := time.Now()
+	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
+	interim := func(text string) Transcript { return Transcript{Text: text, End: time.Second} }
+	l := &lane{}
+	want := func(ms int, wantTell, wantAsk bool) {
+		t.Helper()
+		if _, tell, ask := l.expire(at(ms)); tell != wantTell || ask != wantAsk {
+			t.Errorf("at %d ms: tell %v, ask %v", ms, tell, ask)
+		}
+	}
+	want(10000, false, false) // nothing was said
+	l.hear(interim("a"), at(0))
+	l.hear(interim("a"), at(1000)) // the same again is no change
+	want(1499, false, false)
+	want(1500, false, true)
+	l.hear(interim("a b"), at(1600)) // speech goes on after all
+	want(2600, false, false)
+	want(3100, false, true)
+	want(4099, false, false)
+	want(4100, true, false)
+	if !l.due().IsZero() {
+		t.Error("the watchdog barks on")
+	}
+	// A final without a pause after it is closed as well.
+	l.hear(Transcript{Text: "c", Final: true, Start: 2 * time.Second, End: 3 * time.Second}, at(5000))
+	want(6500, false, true)
+	if got, tell := l.hear(Transcript{Final: true, Finalized: true, Start: 3 * time.Second, End: 4 * time.Second}, at(6600)); !tell || !got.SpeechFinal {
+		t.Errorf("the answer to the watchdog became %+v, told %v", got, tell)
+	}
+	// UtteranceEnd over words that are not final yet asks for them at once.
+	l.hear(Transcript{Text: "d", Start: 4 * time.Second, End: 5 * time.Second}, at(7000))
+	if tell, ask := l.utteranceEnd(5*time.Second, at(7100)); tell || !ask {
+		t.Errorf("utterance end: tell %v, ask %v", tell, ask)
+	}
+	if tell, ask := l.utteranceEnd(5*time.Second, at(7200)); tell || ask {
+		t.Errorf("second utterance end: tell %v, ask %v", tell, ask)
+	}
+	want(8100, true, false)
+}
+
 func TestBackoff(t *testing.T) {
 	var b backoff
 	lost, full := &Error{Code: CodeLost}, &Error{Status: 429}
