@@ -49,18 +49,27 @@ func scroll(by func(*prose)) func(*Window) {
 func (w *Window) bindKeys() {
 	canvas := w.win.Canvas()
 	plain := map[fyne.KeyName]func(*Window){}
+	unlessDialog := func(do func(*Window)) {
+		if canvas.Overlays().Top() == nil {
+			do(w)
+		}
+	}
 	for _, k := range keys() {
 		if k.mod == 0 {
 			plain[k.name] = k.do
 			continue
 		}
 		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: k.name, Modifier: k.mod},
-			func(fyne.Shortcut) { k.do(w) })
+			func(fyne.Shortcut) { unlessDialog(k.do) })
 	}
-	canvas.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) { w.copyAnswer() })
+	canvas.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) { unlessDialog((*Window).copyAnswer) })
 	canvas.SetOnTypedKey(func(e *fyne.KeyEvent) {
+		if top := canvas.Overlays().Top(); top != nil && e.Name == fyne.KeyEscape {
+			canvas.Overlays().Remove(top)
+			return
+		}
 		if do := plain[e.Name]; do != nil {
-			do(w)
+			unlessDialog(do)
 		}
 	})
 }

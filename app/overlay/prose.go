@@ -33,6 +33,7 @@ type prose struct {
 	text   []byte // all of it, to be laid out anew when the width changes
 	flow   *flow
 	offset float32 // how far the text is scrolled up
+	anchor int     // words above the view, while it is laid out anew
 	held   bool    // the reader scrolled: nothing moves but by their hand
 	began  time.Time
 	laid   int // how often lines were laid out and drawn
@@ -60,7 +61,7 @@ func newProse(l *look) *prose {
 // reset empties the page.
 func (p *prose) reset() {
 	p.text = p.text[:0]
-	p.offset, p.held = 0, false
+	p.held, p.flow, p.anchor = false, nil, 0
 	p.restart()
 }
 
@@ -84,8 +85,44 @@ func (p *prose) finish() {
 	}
 }
 
-// restart lays out everything: the text, its size or the width is another.
+// topWord is how many words are scrolled out of sight.
+func (p *prose) topWord() int {
+	if p.flow == nil {
+		return p.anchor
+	}
+	at := p.topLine()
+	if at == 0 {
+		return 0
+	}
+	return p.flow.lines[at-1].words
+}
+
+// topLine is the first line that is wholly in sight or below.
+func (p *prose) topLine() int {
+	return sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].y*p.step() >= p.offset-1 })
+}
+
+// goOn takes over where the reader was in other, which shows the same text.
+func (p *prose) goOn(other *prose) {
+	p.anchor, p.held, p.began = other.topWord(), other.held, other.began
+	if p.flow != nil {
+		p.showAnchor()
+	}
+}
+
+func (p *prose) showAnchor() {
+	at := sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].words > p.anchor })
+	p.offset = 0
+	if at > 0 && at < len(p.flow.lines) {
+		p.offset = min(p.flow.lines[at].y*p.step(), p.limit())
+	}
+	p.draw()
+}
+
+// restart lays out everything: the text, its size or the width is another. The
+// words at the top stay there.
 func (p *prose) restart() {
+	p.anchor = p.topWord()
 	clear(p.drawn)
 	p.page.Objects = nil
 	p.flow = nil
@@ -95,7 +132,7 @@ func (p *prose) restart() {
 	indent := p.look.answer * 1.1
 	p.flow = newFlow(p.Size().Width-12, indent, p.measure)
 	p.flow.Write(string(p.text))
-	p.draw()
+	p.showAnchor()
 }
 
 func (p *prose) measure(s string, f face) float32 {
@@ -169,8 +206,7 @@ func (p *prose) lines(n int) {
 	if p.flow == nil || len(p.flow.lines) == 0 {
 		return
 	}
-	at := sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].y*p.step() >= p.offset-1 })
-	p.toLine(at + n)
+	p.toLine(p.topLine() + n)
 }
 
 // pages scrolls so far that the first line out of sight comes into it.

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,30 @@ func TestOtherWidthLaysOutAnew(t *testing.T) {
 	p.Resize(fyne.NewSize(270, 200))
 	if narrow := len(p.flow.lines); narrow < 2*wide-1 {
 		t.Errorf("%d lines at 540, %d at 270", wide, narrow)
+	}
+}
+
+// Another width or text size moves the lines, not the reader.
+func TestReaderKeepsTheirPlace(t *testing.T) {
+	p, now := newTestProse(t)
+	for i := range 1000 {
+		p.add(fmt.Sprintf("w%d ", i), now)
+	}
+	p.lines(30)
+	word := p.topWord()
+	text, _ := sight(p)
+	p.Resize(fyne.NewSize(270, 200))
+	first, _, _ := strings.Cut(text, " ")
+	if now, _ := sight(p); !strings.Contains(strings.SplitN(now, "|", 2)[0], first) {
+		t.Errorf("the view began with %q, now with %.40q", first, now)
+	}
+	larger := newProse(newLook(Settings{TextSize: 30, Theme: ThemeDark}, true))
+	test.TempWidgetRenderer(t, larger)
+	larger.add(string(p.text), now)
+	larger.goOn(p)
+	larger.Resize(fyne.NewSize(540, 200))
+	if got := larger.topWord(); got > word || got < word-10 || !larger.held {
+		t.Errorf("%d words were above, now %d; held %v", word, got, larger.held)
 	}
 }
 

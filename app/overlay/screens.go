@@ -63,6 +63,7 @@ func (w *Window) restyle() {
 	dark := w.app.Settings().ThemeVariant() == theme.VariantDark
 	w.look = newLook(w.settings, dark)
 	w.app.Settings().SetTheme(w.look)
+	old := w.tele
 	w.tele = newTeleprompter(w.look, press{
 		start: w.start, stop: w.stop, copy: w.copyAnswer, do: w.do,
 		setup:    func() { w.open(setupScreen) },
@@ -70,6 +71,9 @@ func (w *Window) restyle() {
 		help:     func() { w.open(helpScreen) },
 	})
 	w.draw(w.shown, viewOf(w.shown))
+	if old != nil {
+		w.tele.answer.goOn(old.answer)
+	}
 	w.open(w.screen)
 }
 
