@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"copilot/app/deepgram"
@@ -34,15 +35,13 @@ func newJSONL() *jsonl {
 	return &jsonl{lines: make(chan any, jsonlQueue), phase: -1, seen: map[int]seenQuestion{}}
 }
 
-// Run writes the lines until Close; it returns the first write error.
+// Run writes the lines until Close or the first write error, which it returns.
 func (j *jsonl) Run(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for line := range j.lines {
 		if err := enc.Encode(line); err != nil {
-			for range j.lines { // keep Observe from ever blocking
-			}
-			return err
+			return fmt.Errorf("print events: %w", err)
 		}
 	}
 	if j.full {

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"copilot/app/account"
 	"copilot/app/resume"
 )
 
@@ -29,7 +30,7 @@ func main() {
 		os.Exit(resume.RunChild(os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	p := &program{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, keys: account.NewKeys()}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -42,6 +43,7 @@ type program struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
 	config         config
+	keys           *account.Keys
 }
 
 const usage = `Interview Copilot hears the interviewer and puts the answer on a teleprompter.

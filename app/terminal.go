@@ -72,7 +72,10 @@ func (t *terminal) status(s interview.State) {
 			continue
 		}
 		t.devices[c] = now
-		text := strings.TrimSpace(lane.State.String() + " " + lane.Device)
+		text := lane.State.String()
+		if lane.Device != "" {
+			text = lane.Device + ", " + text
+		}
 		if lane.Advice != "" {
 			text += ". " + lane.Advice
 		}
@@ -186,7 +189,10 @@ func (t *terminal) transcript(s interview.State) {
 			continue
 		}
 		if len(turn.Text) > t.part {
-			t.line(t.bold(speaker(turn.Speaker)+": "), strings.TrimSpace(turn.Text[t.part:]))
+			said := strings.TrimSpace(turn.Text[t.part:])
+			if turn.Speaker != audio.Interviewer || !strings.Contains(t.text, said) { // else it stands there as the question
+				t.line(t.bold(speaker(turn.Speaker)+": "), said)
+			}
 		}
 		if last { // it may grow
 			t.part = len(turn.Text)
