@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,10 +193,10 @@ func TestReplayBegins(t *testing.T) {
 			}
 			at := time.Duration(n) * audio.FrameDuration
 			for _, m := range []string{
-				`{"type":"Results","channel_index":[0,2],"is_final":true,"start":0,"duration":%f,"channel":{}}`,
-				`{"type":"Results","channel_index":[1,2],"start":0,"duration":%f,"channel":{"alternatives":[{"transcript":"a"}]}}`,
+				`{"type":"Results","channel_index":[0,2],"is_final":true,"start":0,"duration":%[1]f,"channel":{}}`,
+				`{"type":"Results","channel_index":[1,2],"start":0,"duration":%[1]f,"channel":{"alternatives":[{"transcript":"a%[2]d"}]}}`,
 			} {
-				ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, m, at.Seconds()))
+				ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, m, at.Seconds(), n))
 			}
 		}
 	}
@@ -230,7 +233,7 @@ func TestReplayBegins(t *testing.T) {
 // up. Why: what was sent twice must not be heard twice, nor left out.
 func TestLossWhileCatchingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		words := conversation(60 * time.Second)
+		words := conversation(100 * time.Second)
 		u := open(t, &standIn{}, nil)
 		u.speak(words, 5*time.Second)
 		for range 3 {
@@ -240,7 +243,7 @@ func TestLossWhileCatchingUp(t *testing.T) {
 			u.link.set(func(l *link) { l.down = nil })
 			u.speak(words, 2500*time.Millisecond)
 		}
-		u.speak(words, 60*time.Second-time.Duration(u.sent)*audio.FrameDuration)
+		u.speak(words, 100*time.Second-time.Duration(u.sent)*audio.FrameDuration)
 		u.close(t)
 		u.checkWords(t, words)
 		u.checkSamples(t, words)
@@ -266,20 +269,39 @@ func TestLossWhilePaused(t *testing.T) {
 	})
 }
 
-// What: a real network: TCP, and the frames of RFC 6455 as another
-// implementation reads them. Why: synctest's pipes have no buffers.
-func TestOverTCP(t *testing.T) {
+// What: a real network, on which the server's side sends a reset in the middle
+// of a word. Why: synctest's pipes have no buffers, no RST, and our framing must
+// be read by another implementation.
+func TestN1_ResetOverTCP(t *testing.T) {
 	d := &standIn{t: t}
-	srv := httptest.NewServer(d)
+	var mu sync.Mutex
+	var accepted []net.Conn
+	srv := httptest.NewUnstartedServer(d)
+	srv.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			mu.Lock()
+			accepted = append(accepted, c)
+			mu.Unlock()
+		}
+	}
+	srv.Start()
 	defer srv.Close()
 	s, err := Dial(t.Context(), Options{URL: srv.URL, Credential: key})
 	if err != nil {
 		t.Fatal(err)
 	}
 	u := &setup{standIn: d, stream: s, record: follow(s)}
-	words := []spoken{{0, 1, 5, 15}, {1, 2, 8, 20}}
+	words := []spoken{{0, 1, 5, 15}, {1, 2, 8, 20}, {0, 3, 40, 60}, {1, 4, 70, 80}}
+	u.speak(words, time.Second)
+	mu.Lock()
+	accepted[0].(*net.TCPConn).SetLinger(0)
+	accepted[0].Close()
+	mu.Unlock()
 	u.speak(words, time.Second)
 	u.close(t)
 	u.checkWords(t, words)
 	u.checkSamples(t, words)
+	if n := len(d.heard()); n != 2 {
+		t.Errorf("%d connections", n)
+	}
 }

@@ -256,6 +256,20 @@ func TestLaneTellsEveryWordOnce(t *testing.T) {
 	})
 }
 
+// What: a word heard again, somewhat later than the first time. Why: its place
+// alone would make it a new word.
+func TestLaneKnowsAWordAgain(t *testing.T) {
+	ms := time.Millisecond
+	l := &lane{}
+	l.hear(Transcript{Text: "to be", Words: []Word{{Text: "to", Start: 0, End: 100 * ms}, {Text: "be", Start: 100 * ms, End: 200 * ms}}, End: 200 * ms, Final: true}, time.Now())
+	got, _ := l.hear(Transcript{Text: "to Be, be", End: 600 * ms, Final: true, Words: []Word{
+		{Text: "to", Start: 20 * ms, End: 120 * ms}, {Text: "Be,", Start: 180 * ms, End: 280 * ms}, {Text: "be", Start: 300 * ms, End: 400 * ms},
+	}}, time.Now())
+	if got.Text != "be" || got.Start != 300*ms {
+		t.Errorf("told %q at %v", got.Text, got.Start)
+	}
+}
+
 // What: the watchdog's clock. Why: it must neither cut off a speaker nor wait for
 // an answer that never comes.
 func TestLaneWatchdog(t *testing.T) {
