@@ -26,7 +26,6 @@ type scanner struct {
 	face  face
 	slant bool // inside *emphasis*, which is not shown
 	after rune // the last character passed on, 0 at the start of a line
-	some  bool // something was passed on before
 }
 
 // Space above a new paragraph, and above a list item, in line heights.
@@ -150,7 +149,7 @@ func (s *scanner) tryCode(trimmed string) {
 
 func (s *scanner) openCode() {
 	s.sink.open("", true, s.gapAbove(false))
-	s.begun, s.some, s.item = true, true, false
+	s.begun, s.item = true, false
 	head := s.head
 	s.head = ""
 	for _, r := range head {
@@ -161,7 +160,7 @@ func (s *scanner) openCode() {
 // startLine tells the sink that a line begins.
 func (s *scanner) startLine(mark string, item bool) {
 	s.sink.open(mark, item, s.gapAbove(item))
-	s.begun, s.item, s.some = true, item, true
+	s.begun, s.item = true, item
 }
 
 func (s *scanner) gapAbove(item bool) float32 {

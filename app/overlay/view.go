@@ -29,7 +29,6 @@ type view struct {
 	status   interview.AnswerStatus
 	length   int // of the answer, bytes
 	problem  string
-	model    string
 	latency  time.Duration // until the first word of this answer or the last that has one
 	notice   interview.Notice
 	dropped  int
@@ -70,7 +69,7 @@ func viewOf(s interview.State) view {
 		v.id, v.number, v.manual = q.ID, s.Shown+1, q.Manual
 		v.question = plain(q.Text)
 		v.status, v.length = q.Answer.Status, q.Answer.Text.Len()
-		v.problem, v.model = q.Answer.Problem, q.Answer.Model
+		v.problem = q.Answer.Problem
 	}
 	for i := s.Shown; i >= 0 && i < len(s.Questions) && v.latency == 0; i-- {
 		v.latency = s.Questions[i].Answer.FirstToken
@@ -143,16 +142,24 @@ func (v view) banner() (text string, serious bool) {
 		return "Paused: nothing is heard or sent.", false
 	case v.mode == ModeRehearsal:
 		return "Rehearsal: captions and answers come from the recording.", false
-	case v.dropped > 0:
-		return fmt.Sprintf("The connection is slow: %.1f s of sound were left out.", seconds(v.dropped)), true
+	case v.lost() >= worthTelling:
+		return fmt.Sprintf("%.1f s of sound were lost: the connection or this computer is too slow.", v.lost().Seconds()), true
 	case v.running() && !v.auto:
 		return "Automatic answers are off: press Answer now.", false
 	}
 	return "", false
 }
 
-func seconds(frames int) float64 {
-	return (time.Duration(frames) * audio.FrameDuration).Seconds()
+// worthTelling is how much lost sound a person is told of.
+const worthTelling = 500 * time.Millisecond
+
+// lost is the sound that was not heard or not sent, of both sides together.
+func (v view) lost() time.Duration {
+	frames := v.dropped
+	for _, l := range v.lanes {
+		frames += l.dropped
+	}
+	return time.Duration(frames) * audio.FrameDuration
 }
 
 // note is what stands in place of the answer while it has no words, and below

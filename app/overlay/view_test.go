@@ -20,7 +20,7 @@ func TestBanner(t *testing.T) {
 		{"a notice comes first", view{mode: ModeRehearsal, notice: interview.Notice{Code: "x", Message: "Do this."}}, "Do this.", true},
 		{"offline", view{mode: ModeRehearsal, phase: interview.Offline}, "The connection is away. Sound is kept and sent as soon as it is back.", true},
 		{"paused", view{phase: interview.Paused}, "Paused: nothing is heard or sent.", false},
-		{"loss is counted", view{phase: interview.Listening, auto: true, dropped: 100}, "The connection is slow: 2.0 s of sound were left out.", true},
+		{"loss is counted", view{phase: interview.Listening, auto: true, dropped: 80, lanes: [2]laneView{{dropped: 20}, {}}}, "2.0 s of sound were lost: the connection or this computer is too slow.", true},
 		{"by hand", view{phase: interview.Listening}, "Automatic answers are off: press Answer now.", false},
 		{"nothing to say", view{phase: interview.Listening, auto: true}, "", false},
 	}
