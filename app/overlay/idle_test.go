@@ -83,6 +83,19 @@ func TestSleepingWindowWakesAtOnce(t *testing.T) {
 	})
 }
 
+// The window does not fall asleep over something that is on its way to it.
+func TestNoSleepWhileSomethingIsComing(t *testing.T) {
+	q := &queueOfEvents{news: make(chan struct{}, 1)}
+	i := &idler{events: &Events{Wait: q.wait, Post: q.post}, animated: func() bool { return false }}
+	i.do = func(func()) {}
+	i.expect()
+	i.step()
+	i.stop()
+	if n := q.waits.Load(); n > 0 {
+		t.Errorf("slept %d times", n)
+	}
+}
+
 // After an input Fyne has its loop for itself for a while.
 func TestInputKeepsTheWindowAwake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

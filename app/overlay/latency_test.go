@@ -122,7 +122,7 @@ func TestU2_CostPerTokenStaysTheSame(t *testing.T) {
 	laid2, placed2, each2 := cost(4000)
 	t.Logf("at 100 tokens: %d lines drawn, %d words placed, %v each; at 4,000: %d, %d, %v (%.2f x)",
 		laid1, placed1, each1, laid2, placed2, each2, float64(each2)/float64(each1))
-	if float64(placed2) > 1.5*float64(placed1) || float64(laid2) > 1.5*float64(laid1) || laid1 < 200 {
+	if float64(placed2) > 1.5*float64(placed1) || laid2 > 2*200 || laid2 < 200 { // at most the last line and the one it wraps to
 		t.Error("the work per token grows")
 	}
 }

@@ -105,8 +105,15 @@ func TestU4_UnreadableSettingsAreNotOverwritten(t *testing.T) {
 	if _, problem := LoadSettings(path); problem == "" {
 		t.Error("no problem was reported")
 	}
-	if err := SaveSettings(path, DefaultSettings()); err == nil {
-		t.Error("saved over it")
+	damaged := filepath.Join(t.TempDir(), "settings.json")
+	os.WriteFile(damaged, []byte("{"), 0o600) // as when it could not be renamed
+	for _, path := range []string{path, damaged} {
+		if err := SaveSettings(path, DefaultSettings()); err == nil {
+			t.Error("saved over it")
+		}
+	}
+	if kept, _ := os.ReadFile(damaged); string(kept) != "{" {
+		t.Errorf("the damaged file now holds %q", kept)
 	}
 }
 
