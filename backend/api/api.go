@@ -33,6 +33,9 @@ const (
 // HeaderSession names the live session an answer is asked for.
 const HeaderSession = "X-Session"
 
+// HeaderPersona names the persona an answer is asked of; without it none is.
+const HeaderPersona = "X-Persona"
+
 // Code is the machine's word for what went wrong.
 type Code string
 

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"copilot/backend/api"
+	"copilot/backend/upstream"
+)
+
+// complete passes an answer on from the vendor, event by event. It is tied to
+// the request alone: a session that ends meanwhile does not cut it.
+func (s *Server) complete(w http.ResponseWriter, r *http.Request, p person) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Time{}) // from here on reading only tells that the client has gone
+	request, tokens, err := s.admit(r, p, body)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	done, wait, ok := s.usage.answer(p.ID, tokens)
+	if !ok {
+		s.metrics.answers.WithLabelValues("capped").Inc()
+		writeError(w, r, slowDown(wait))
+		return
+	}
+	var used upstream.Usage
+	defer func() { done(used.PromptTokens + used.CompletionTokens) }()
+
+	began := time.Now()
+	answer, err := s.groq.Answer(r.Context(), request)
+	s.metrics.called("groq", "answer", began, err)
+	if err != nil {
+		s.metrics.answers.WithLabelValues("refused").Inc()
+		writeError(w, r, err)
+		return
+	}
+	defer answer.Close()
+	s.metrics.streaming.Inc()
+	defer s.metrics.streaming.Dec()
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies on the way are not to collect events
+	out := &eventWriter{w: w, control: control, began: began, metrics: s.metrics}
+	used, err = answer.Copy(w, out.flush)
+	s.countTokens(used)
+	s.finish(r.Context(), out, err)
+}
+
+// admit checks a request against the session and the plan, and returns it as
+// the vendor is to see it, with about how many tokens it will take.
+func (s *Server) admit(r *http.Request, p person, body []byte) ([]byte, int, error) {
+	c, err := parseCompletion(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	live, err := s.liveFor(r.Context(), p, r.Header.Get(api.HeaderSession))
+	if err != nil {
+		return nil, 0, err
+	}
+	noteOf(r.Context()).session = live.ID
+	if live.Paused {
+		return nil, 0, refuse(api.SessionPaused)
+	}
+	may := rights(live.Unlimited)
+	if c.Model == "" {
+		c.Model = s.models(may)[0]
+	}
+	if !slices.Contains(may.Models, c.Model) {
+		return nil, 0, notInPlan("model", c.Model, rights(true).Models)
+	}
+	persona := r.Header.Get(api.HeaderPersona)
+	if persona != "" && !slices.Contains(may.Personas, persona) {
+		return nil, 0, notInPlan("persona", persona, rights(true).Personas)
+	}
+	request, err := c.encode(instructions[persona])
+	return request, c.estimate(), err
+}
+
+// notInPlan tells what is unknown from what belongs to Pro.
+func notInPlan(what, name string, pro []string) error {
+	if slices.Contains(pro, name) {
+		return &api.Error{Code: api.PlanRequired, Message: fmt.Sprintf("The %s %s belongs to Pro.", what, name)}
+	}
+	return &api.Error{Code: api.Invalid, Message: fmt.Sprintf("There is no such %s. Choose another in the settings.", what)}
+}
+
+// finish ends an answer that began: what went wrong after the headers were
+// sent is told as an event.
+func (s *Server) finish(ctx context.Context, out *eventWriter, err error) {
+	switch {
+	case err == nil:
+		s.metrics.answers.WithLabelValues("whole").Inc()
+		return
+	case ctx.Err() != nil:
+		s.metrics.answers.WithLabelValues("left").Inc()
+		return
+	}
+	s.metrics.answers.WithLabelValues("broken").Inc()
+	s.metrics.vendorFailed(err)
+	n := noteOf(ctx)
+	e := apiError(err)
+	n.err, n.code = err, e.Code
+	b, _ := json.Marshal(api.ErrorBody{Error: e})
+	fmt.Fprintf(out.w, "data: %s\n\n", b)
+	out.flush()
+}
+
+func (s *Server) countTokens(u upstream.Usage) {
+	s.metrics.tokens.WithLabelValues("prompt").Add(float64(u.PromptTokens))
+	s.metrics.tokens.WithLabelValues("cached").Add(float64(u.Details.CachedTokens))
+	s.metrics.tokens.WithLabelValues("completion").Add(float64(u.CompletionTokens))
+}
+
+// eventWriter flushes events to a client, which may take some seconds over
+// each but must not stand still.
+type eventWriter struct {
+	w        io.Writer
+	control  *http.ResponseController
+	metrics  *metrics
+	began    time.Time // until the first flush
+	deadline time.Time // of writing
+}
+
+func (e *eventWriter) flush() error {
+	now := time.Now()
+	if !e.began.IsZero() {
+		e.metrics.firstToken.Observe(now.Sub(e.began).Seconds())
+		e.began = time.Time{}
+	}
+	if e.deadline.Sub(now) < ordinary/2 { // seldom: it costs more than the flush
+		e.deadline = now.Add(ordinary)
+		e.control.SetWriteDeadline(e.deadline)
+	}
+	return e.control.Flush()
+}
+
+// instructions are what the personas of the catalog tell the model, before all
+// else. The first persona is what the program asks for by itself.
+var instructions = map[string]string{
+	"direct": "Give the answer itself in the first sentence and leave out every courtesy. At most four short sentences. " +
+		"Prefer a number, a name or a decision to an adjective.",
+	"strict": "Answer as a candidate would before a demanding panel: claim only what the résumé supports, state the " +
+		"trade-off that was accepted and what was measured, and name the weak point of the answer before the panel does. " +
+		"If the question rests on a wrong premise, say so first.",
+}
