@@ -113,14 +113,18 @@ func (r *rig) start(name string) {
 	if err := r.tokens.keys.refresh(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	r.http = httptest.NewUnstartedServer(nil)
-	r.http.Config = HTTP(r.Handler(), r.log)
-	r.http.Start()
-	r.t.Cleanup(func() {
-		r.http.CloseClientConnections()
-		r.http.Close()
-		r.hub.close()
-	})
+	r.serve(r.Handler(), func(*http.Server) {})
+	r.t.Cleanup(func() { r.hub.close() })
+}
+
+// serve listens, with a setting changed.
+func (r *rig) serve(h http.Handler, change func(*http.Server)) {
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = HTTP(h, r.log)
+	change(srv.Config)
+	srv.Start()
+	r.t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
+	r.http = srv
 }
 
 // running runs the instance's loops until the test ends or stop is called.

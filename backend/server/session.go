@@ -29,6 +29,10 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, p person) {
 		writeError(w, r, refuse(api.NoSession))
 		return
 	}
+	if s.stopping.Load() {
+		writeError(w, r, refuse(api.Unavailable))
+		return
+	}
 	if wait, ok := s.usage.open(p.ID); !ok {
 		writeError(w, r, slowDown(wait))
 		return
@@ -37,6 +41,9 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, p person) {
 	if err != nil {
 		writeError(w, r, err)
 		return
+	}
+	if resume == "" {
+		s.metrics.charged.Add(float64(opened.MinutesCharged)) // the first begins at once
 	}
 	noteOf(r.Context()).session = opened.SessionID
 	conn, err := s.upgrader.Upgrade(w, r, nil)
@@ -52,9 +59,11 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, p person) {
 	now := time.Now()
 	k.heard.Store(&now)
 	s.greet(k)
-	if !s.hub.add(k, func() { s.serve(k) }) {
+	if !s.hub.add(k, func() { s.serve(k) }) { // stopping since a moment ago
 		k.end(api.ReasonShutdown)
-		s.hub.spawn(func() { _ = k.read(func(api.Message) {}); conn.Close() })
+		_ = k.read(func(api.Message) {})
+		conn.Close()
+		s.disconnect(r.Context(), []supabase.Beat{k.beat()})
 	}
 }
 

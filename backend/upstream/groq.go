@@ -245,7 +245,7 @@ func (c *copier) take(line []byte) error {
 			return err
 		}
 	}
-	if len(data) == 0 || data[0] != '{' {
+	if len(data) == 0 || data[0] != '{' || data[len(data)-1] != '}' {
 		return &Error{Vendor: "groq", Kind: Broken, Status: http.StatusOK, Err: errors.New("an event that is no object")}
 	}
 	if bytes.Contains(data, []byte(`"usage"`)) {

@@ -152,6 +152,7 @@ func TestStreams(t *testing.T) {
 		{"error event of text", "event: error\ndata: " + secret + "\n\n", "", Broken},
 		{"error in x_groq", events(`{"choices":[],"x_groq":{"error":"` + secret + `"}}`), "", Broken},
 		{"text", "data: " + secret + "\n\n", "", Broken},
+		{"half an object", "data: {\"a\":\n\n", "", Broken},
 		{"a line without end", "data: {" + strings.Repeat("x", maxEvent+readBuffer), "", Broken},
 	}
 	for _, tt := range tests {
@@ -216,7 +217,7 @@ func FuzzCopy(f *testing.F) {
 			if !ok || strings.Contains(data, "\n") || done {
 				t.Fatalf("not an event: %q", event)
 			}
-			if done = data == "[DONE]"; !done && !strings.HasPrefix(data, "{") {
+			if done = data == "[DONE]"; !done && (!strings.HasPrefix(data, "{") || !strings.HasSuffix(data, "}")) {
 				t.Fatalf("not an object: %q", event)
 			}
 			var v map[string]json.RawMessage
