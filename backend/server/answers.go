@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,9 @@ import (
 // the request alone: a session that ends meanwhile does not cut it.
 func (s *Server) complete(w http.ResponseWriter, r *http.Request, p person) {
 	body, err := io.ReadAll(r.Body)
+	if _, long := errors.AsType[*http.MaxBytesError](err); err != nil && !long {
+		err = invalid("the body did not arrive")
+	}
 	if err != nil {
 		writeError(w, r, err)
 		return

@@ -18,20 +18,48 @@ type hub struct {
 	byID    map[string]*socket
 	byUser  map[string]*socket
 	closed  bool
-	working sync.WaitGroup // readers and writers of sockets
+	working crew // readers and writers of sockets
 }
 
 func newHub(m *metrics) *hub {
-	return &hub{metrics: m, byID: map[string]*socket{}, byUser: map[string]*socket{}}
+	h := &hub{metrics: m, byID: map[string]*socket{}, byUser: map[string]*socket{}}
+	h.working.idle.L = &h.working.mu
+	return h
+}
+
+// crew counts goroutines. Unlike with a WaitGroup, the first may begin while
+// somebody waits for the last to end.
+type crew struct {
+	mu   sync.Mutex
+	n    int
+	idle sync.Cond // n is 0
+}
+
+func (c *crew) add(d int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n += d; c.n == 0 {
+		c.idle.Broadcast()
+	}
+}
+
+func (c *crew) wait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.n > 0 {
+		c.idle.Wait()
+	}
 }
 
 // spawn runs f as a goroutine that close waits for.
 func (h *hub) spawn(f func()) {
 	h.metrics.goroutines.Inc()
-	h.working.Go(func() {
+	h.working.add(1)
+	go func() {
+		defer h.working.add(-1)
 		defer h.metrics.goroutines.Dec()
 		f()
-	})
+	}()
 }
 
 // add takes in a socket and runs serve as a goroutine of its own. A socket that
@@ -117,6 +145,6 @@ func (h *hub) close() []*socket {
 	for _, k := range sockets {
 		k.end(api.ReasonShutdown)
 	}
-	h.working.Wait()
+	h.working.wait()
 	return sockets
 }

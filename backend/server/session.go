@@ -58,6 +58,7 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, p person) {
 	}
 	now := time.Now()
 	k.heard.Store(&now)
+	s.log.Info("session connected", "session", k.id, "user", k.user)
 	s.greet(k)
 	if !s.hub.add(k, func() { s.serve(k) }) { // stopping since a moment ago
 		k.end(api.ReasonShutdown)
@@ -112,9 +113,12 @@ func (s *Server) serve(k *socket) {
 			k.drop()
 		}
 	}()
-	s.log.Info("session connected", "session", k.id, "user", k.user)
 	err := k.read(func(m api.Message) { s.take(k, m) })
 	k.conn.Close()
+	if err != errSilent { // hanging up is a sign of life, or doing so before each pong would be free
+		now := time.Now()
+		k.heard.Store(&now)
+	}
 	if s.hub.remove(k) {
 		s.disconnect(context.Background(), []supabase.Beat{k.beat()})
 	}

@@ -127,7 +127,7 @@ func TestResume(t *testing.T) {
 	c, user := r.client(10)
 	s := r.open(c, api.SessionOptions{})
 	for range 3 {
-		s.Close()
+		hangUp(r, s)
 		r.pass(5 * time.Second)
 		s = r.open(c, api.SessionOptions{Resume: s.Started.SessionID})
 		if *s.Started.MinutesLeft != 9 {
@@ -143,14 +143,46 @@ func TestResume(t *testing.T) {
 	if got := r.balance(user); got != 9 {
 		t.Errorf("%d minutes after the second resume", got)
 	}
-	again.Close()
-	waitFor(t, func() bool { return r.hub.person(user) == nil })
+	hangUp(r, again)
 	r.pass(31 * time.Second)
 	_, err := c.OpenSession(t.Context(), api.SessionOptions{Resume: s.Started.SessionID})
 	code(t, err, api.NoSession)
 	if got := r.balance(user); got != 9 {
 		t.Errorf("%d minutes at the end", got)
 	}
+}
+
+// Whoever hangs up before each pong and comes back pays like everybody else.
+func TestReconnectingIsNotFree(t *testing.T) {
+	r := newRig(t)
+	c, user := r.client(10)
+	o := api.SessionOptions{}
+	for range 10 {
+		s := r.open(c, o)
+		o.Resume = s.Started.SessionID
+		r.clock.Advance(9 * time.Second)
+		if err := r.pool.Ping(t.Context()); err != nil { // learns the database's clock
+			t.Fatal(err)
+		}
+		s.Close()
+		waitFor(t, func() bool {
+			return strings.Count(r.logs.String(), "session disconnected") > 0 && r.hub.person(user) == nil
+		})
+		time.Sleep(20 * time.Millisecond) // the store is told after that
+	}
+	r.tick(t.Context())
+	if got := r.balance(user); got != 8 {
+		t.Errorf("%d minutes left of ten after 90 s", got)
+	}
+}
+
+// hangUp closes a session's socket and waits until the store knows.
+func hangUp(r *rig, s *api.Session) {
+	r.t.Helper()
+	seen := func() int { return strings.Count(r.logs.String(), `"msg":"session disconnected"`) }
+	before := seen()
+	s.Close()
+	waitFor(r.t, func() bool { return seen() > before })
 }
 
 func waitFor(t testing.TB, ok func() bool) {

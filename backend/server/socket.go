@@ -196,13 +196,15 @@ func (k *socket) alive() bool {
 	return true
 }
 
+var errSilent = errors.New("silent")
+
 // gone makes a short reason of a read's error, without addresses.
 func gone(err error) error {
-	if e, ok := errors.AsType[*websocket.CloseError](err); ok {
+	if e, ok := errors.AsType[*websocket.CloseError](err); ok && e.Code != websocket.CloseAbnormalClosure {
 		return fmt.Errorf("closed by the client with %d", e.Code)
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return errors.New("silent")
+		return errSilent
 	}
 	return errors.New("connection lost")
 }
