@@ -37,6 +37,7 @@ func noteOf(ctx context.Context) *note {
 type recorder struct {
 	http.ResponseWriter
 	status int
+	cut    bool // a panic came after the response had begun
 }
 
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -80,19 +81,36 @@ func (s *Server) handle(route string, maxBody int64, h http.HandlerFunc) http.Ha
 		w.Header().Set("X-Request-Id", n.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
-					panic(p)
-				}
-				s.log.Error("panic", "request", n.id, "route", route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				if rec.status == 0 {
-					writeError(rec, r, fmt.Errorf("panic: %v", p))
-				}
+			p := recover()
+			if p != nil && p != http.ErrAbortHandler {
+				logPanic(s.log, "request "+n.id, p)
+				writeErrorOnce(rec, r, fmt.Errorf("panic: %v", p))
 			}
 			s.account(r, route, rec.status, n, time.Since(began))
+			if p == http.ErrAbortHandler || rec.cut {
+				panic(http.ErrAbortHandler) // what was sent is not the whole: the client must see that
+			}
 		}()
 		h(rec, r)
 	}
+}
+
+// writeErrorOnce answers with an error where nothing was answered yet.
+func writeErrorOnce(rec *recorder, r *http.Request, err error) {
+	if rec.cut = rec.status != 0; !rec.cut {
+		writeError(rec, r, err)
+	}
+}
+
+// recovered is deferred by work that is to go on after a panic in one step.
+func recovered(log *slog.Logger, where string) {
+	if p := recover(); p != nil {
+		logPanic(log, where, p)
+	}
+}
+
+func logPanic(log *slog.Logger, where string, p any) {
+	log.Error("panic", "where", where, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
 // account writes the request's line and counts it.

@@ -303,12 +303,55 @@ func TestL3_LogIsClean(t *testing.T) {
 	}
 }
 
-// A panic ends one request, with an answer, and is logged.
+// A panic ends one request: with an answer where none had begun, and else with
+// a cut connection, so that half an answer is not taken for a whole.
 func TestPanicEndsOneRequest(t *testing.T) {
 	r := newRig(t)
-	r.serve(r.handle("/", 10, func(http.ResponseWriter, *http.Request) { panic("a bug") }), func(*http.Server) {})
-	status, body := r.get("/")
-	if status != 503 || !strings.Contains(body, "unavailable") || !strings.Contains(r.logs.String(), "a bug") {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/early", r.handle("/early", 10, func(http.ResponseWriter, *http.Request) { panic("a bug") }))
+	mux.HandleFunc("/late", r.handle("/late", 10, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "half")
+		http.NewResponseController(w).Flush()
+		panic("another bug")
+	}))
+	r.serve(mux, func(*http.Server) {})
+	if status, body := r.get("/early"); status != 503 || !strings.Contains(body, "unavailable") {
 		t.Errorf("%d %s", status, body)
 	}
+	resp, err := r.http.Client().Get(r.http.URL + "/late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("%q was taken for the whole", b)
+	}
+	if logs := r.logs.String(); !strings.Contains(logs, "a bug") || !strings.Contains(logs, "another bug") {
+		t.Error("the log is silent")
+	}
+}
+
+// The loops and the sessions go on after a panic in one step of theirs.
+func TestPanicEndsOneStep(t *testing.T) {
+	r := newRig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	steps := 0
+	r.every(ctx, time.Millisecond, func(context.Context) {
+		if steps++; steps == 3 {
+			cancel()
+		}
+		panic("a bug")
+	})
+	if steps != 3 {
+		t.Errorf("%d steps", steps)
+	}
+	c, _ := r.client(10)
+	s := r.open(c, api.SessionOptions{})
+	store := r.store
+	r.store = nil // a pause now panics
+	s.Pause()
+	waitFor(t, func() bool { return strings.Contains(r.logs.String(), "session "+s.Started.SessionID) })
+	r.store = store
+	s.Pause()
+	expect(t, s, api.TypePaused)
 }

@@ -141,8 +141,8 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler serves the routes of package api and the operator's. Routes of
-// payment are the caller's to mount beside it, with SignedIn and Handle.
+// Handler serves the routes of package api, but those of payment, and the
+// operator's.
 func (s *Server) Handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	route := func(pattern string, maxBody int64, h http.HandlerFunc) {
@@ -186,7 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 		{time.Second, func(context.Context) { s.hub.ping(s.now()) }},
 		{time.Minute, func(ctx context.Context) { s.usage.sweep(); s.warm(ctx) }},
 	} {
-		g.Go(func() error { every(ctx, job.every, job.do); return nil })
+		g.Go(func() error { s.every(ctx, job.every, job.do); return nil })
 	}
 	g.Go(func() error { return s.store.Listen(ctx, s.log, s.heardOf) })
 	g.Go(func() error { s.tell(ctx); return nil })
@@ -201,8 +201,8 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // every calls do at that pace until ctx is cancelled. A call that takes longer
-// delays the next.
-func every(ctx context.Context, pace time.Duration, do func(context.Context)) {
+// delays the next; one that panics is logged.
+func (s *Server) every(ctx context.Context, pace time.Duration, do func(context.Context)) {
 	t := time.NewTicker(pace)
 	defer t.Stop()
 	for {
@@ -210,7 +210,10 @@ func every(ctx context.Context, pace time.Duration, do func(context.Context)) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			do(ctx)
+			func() {
+				defer recovered(s.log, "loop")
+				do(ctx)
+			}()
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,13 +106,10 @@ func (s *Server) greet(k *socket) {
 // serve reads a socket to its end. The session keeps its grace time unless the
 // store has ended it.
 func (s *Server) serve(k *socket) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("panic", "session", k.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			k.drop()
-		}
-	}()
-	err := k.read(func(m api.Message) { s.take(k, m) })
+	err := k.read(func(m api.Message) {
+		defer recovered(s.log, "session "+k.id)
+		s.take(k, m)
+	})
 	k.conn.Close()
 	if err != errSilent { // hanging up is a sign of life, or doing so before each pong would be free
 		now := time.Now()
