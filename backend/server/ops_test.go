@@ -198,6 +198,21 @@ func TestN14_RollingRestart(t *testing.T) {
 	}
 }
 
+// The store knows at once that the sockets of a stopped instance are gone.
+func TestN14_HandedOver(t *testing.T) {
+	r := newRig(t)
+	stop := r.running()
+	c, _ := r.client(10)
+	s := r.open(c, api.SessionOptions{})
+	stop()
+	var gone bool
+	err := r.db.Super(t).QueryRow(t.Context(), `select not connected and ended_at is null and lease_until <= private.now() + interval '30 s'
+		from public.interview_sessions where id = $1`, s.Started.SessionID).Scan(&gone)
+	if err != nil || !gone {
+		t.Errorf("handed over %v, %v", gone, err)
+	}
+}
+
 // While an instance stops it takes nobody in, and says so.
 func TestN14_StoppingTakesNobodyIn(t *testing.T) {
 	r := newRig(t)

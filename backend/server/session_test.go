@@ -318,5 +318,11 @@ func TestSlowReader(t *testing.T) {
 	for range 64 {
 		k.say(big)
 	}
+	k.mu.Lock()
+	ended, waiting := k.ended, len(k.queue)
+	k.mu.Unlock()
+	if !ended || waiting > queueLimit {
+		t.Errorf("cut off %v, %d messages wait", ended, waiting)
+	}
 	waitFor(t, func() bool { return r.hub.person(user) == nil })
 }
