@@ -54,13 +54,18 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, p person) {
 	k := &socket{
 		id: opened.SessionID, lease: opened.Number, user: p.ID, conn: conn, spawn: s.hub.spawn,
 		minutes: opened.MinutesLeft, unlimited: opened.Unlimited, paused: opened.Paused, pinged: time.Now(),
+		writing: true, // it is known to the hub before the client knows of it
 	}
 	now := time.Now()
 	k.heard.Store(&now)
 	s.log.Info("session connected", "session", k.id, "user", k.user)
 	s.greet(k)
-	if !s.hub.add(k, func() { s.serve(k) }) { // stopping since a moment ago
+	added := s.hub.add(k, func() { s.serve(k) })
+	if !added { // stopping since a moment ago
 		k.end(api.ReasonShutdown)
+	}
+	k.spawn(k.write)
+	if !added {
 		_ = k.read(func(api.Message) {})
 		conn.Close()
 		s.disconnect(r.Context(), []supabase.Beat{k.beat()})
