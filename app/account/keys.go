@@ -1,7 +1,8 @@
 // Package account keeps what belongs to the person who uses the app. [Keys]
 // holds their secrets in the operating system's keyring: Keychain on macOS, the
 // Credential Manager on Windows, the Secret Service (GNOME Keyring, KWallet,
-// KeePassXC) elsewhere. Each secret is an item of its own.
+// KeePassXC) elsewhere. Each secret is an item of its own. [Account] is their
+// sign-in at Supabase for the hosted mode, of which Keys holds the refresh token.
 //
 // Where no keyring answers (none installed, no session bus, locked) secrets are
 // kept in memory for the run and nowhere else; nothing is ever written to a
@@ -92,6 +93,29 @@ func (k *Keys) Get(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("get secret %q: %w", name, ErrNotFound)
 	}
 	return secret, nil
+}
+
+// reread returns the secret that is in the keyring now, which another run of the
+// program may have put there. One that could not be saved yet comes from memory.
+func (k *Keys) reread(ctx context.Context, name string) (secret string, err error) {
+	k.mu.Lock()
+	held, unsaved := k.held[name], k.unsaved[name]
+	k.mu.Unlock()
+	if unsaved {
+		return held, nil
+	}
+	found := make(chan string, 1)
+	err = k.ask(ctx, func() error {
+		secret, err := keyring.Get(service, name)
+		if err == nil {
+			found <- secret
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read secret %q again: %w", name, err)
+	}
+	return <-found, nil
 }
 
 // Set keeps a secret, in the keyring where one answers within ctx or a minute

@@ -9,13 +9,18 @@ import (
 )
 
 // Event is something that happened. Every event carries its time.
-type Event interface{ event() }
+type Event interface{ event() time.Time }
 
 type (
-	// LevelHeard is the loudness of both lanes over the last frames.
+	// SessionBegan is the first event: the connection is being opened.
+	SessionBegan struct{ At time.Time }
+	// LevelHeard is the loudness of both lanes over the last frames. Origin is
+	// when the capture's timeline was at zero, by the clock of At: it places a
+	// word's time on the wall.
 	LevelHeard struct {
-		At    time.Time
-		Level [audio.Channels]float64
+		At     time.Time
+		Level  [audio.Channels]float64
+		Origin time.Time
 	}
 	// LaneChanged is news of one lane's device.
 	LaneChanged struct {
@@ -27,23 +32,37 @@ type (
 		At    time.Time
 		Event deepgram.Event
 	}
-	// DeltaCame is a piece of the answer to question ID.
+	// DeltaCame is a piece of the answer to question ID. Order tells the request
+	// it belongs to: a question that went on is asked again under the same ID.
 	DeltaCame struct {
-		At   time.Time
-		ID   int
-		Text string
+		At    time.Time
+		ID    int
+		Order int
+		Text  string
 	}
 	// AnswerEnded is the end of the request for question ID.
 	AnswerEnded struct {
 		At     time.Time
 		ID     int
+		Order  int
 		Result groq.Result
 		Err    error
 	}
-	// TimePassed is sent when State.deadline is reached.
+	// TimePassed is sent when the state's deadline is reached.
 	TimePassed struct{ At time.Time }
 	// SourceEnded says that no more sound will come; Err is nil at its natural end.
 	SourceEnded struct {
+		At  time.Time
+		Err error
+	}
+	// HearingEnded says that the last words have come: what is still open is
+	// over. Quit means that the person is leaving, so nothing more is asked.
+	HearingEnded struct {
+		At   time.Time
+		Quit bool
+	}
+	// SessionEnded is the last event; Err says why when it was not asked for.
+	SessionEnded struct {
 		At  time.Time
 		Err error
 	}
@@ -54,14 +73,17 @@ type (
 	}
 )
 
-func (LevelHeard) event()  {}
-func (LaneChanged) event() {}
-func (Heard) event()       {}
-func (DeltaCame) event()   {}
-func (AnswerEnded) event() {}
-func (TimePassed) event()  {}
-func (SourceEnded) event() {}
-func (Pressed) event()     {}
+func (e SessionBegan) event() time.Time { return e.At }
+func (e LevelHeard) event() time.Time   { return e.At }
+func (e LaneChanged) event() time.Time  { return e.At }
+func (e Heard) event() time.Time        { return e.At }
+func (e DeltaCame) event() time.Time    { return e.At }
+func (e AnswerEnded) event() time.Time  { return e.At }
+func (e TimePassed) event() time.Time   { return e.At }
+func (e SourceEnded) event() time.Time  { return e.At }
+func (e HearingEnded) event() time.Time { return e.At }
+func (e SessionEnded) event() time.Time { return e.At }
+func (e Pressed) event() time.Time      { return e.At }
 
 // Command is what a person can ask of a running interview.
 type Command int

@@ -67,12 +67,14 @@ type Answer struct {
 	FirstToken, Done time.Duration
 }
 
-// Question is an interviewer's turn that wants an answer.
+// Question is an interviewer's turn that wants an answer. Its Text may grow
+// while its answer has no word yet; once there is one, a question that goes on
+// becomes the next question, so that an answer's text only ever grows.
 type Question struct {
 	ID     int // 1, 2, 3, ... in order of asking
 	Text   string
 	Manual bool      // asked for by hand
-	Heard  time.Time // when its last word was heard
+	Heard  time.Time // when its last word was heard, or the key was pressed
 	Answer Answer
 }
 
@@ -121,14 +123,74 @@ type State struct {
 	Auto      bool // questions are answered without a key press
 	Lanes     [audio.Channels]Lane
 	Captions  [audio.Channels]Caption
-	Turns     []Turn
-	Questions []Question // oldest first
-	Shown     int        // index of the question on screen; -1 while there is none
-	Notice    Notice     // empty Code: nothing to tell
-	Dropped   int        // frames that could not be sent in time
-	Elapsed   time.Duration
+	Turns     []Turn     // the newest 1,000 at most, of at most about 8 KiB each
+	Questions []Question // oldest first, the newest 100 at most
+	// Shown is the index of the question on screen; -1 while there is none. While
+	// an answer is on screen, the next one takes its place with its first word.
+	Shown   int
+	Notice  Notice // empty Code: nothing to tell
+	Dropped int    // frames lost on both lanes
+	Elapsed time.Duration
 
 	// The package's own fields follow.
+
+	language   string // primary subtag of the interview's language
+	began, now time.Time
+	origin     time.Time // when the capture's timeline was at zero
+	sounding   bool      // a frame has come
+	link       link
+	linkTold   string // what the person is told while the link is away
+	paused     bool
+	leaving    bool // the last words are coming; nothing more is asked
+	over       bool
+	ending     Notice // why it is over
+	flash      Notice // shown until flashEnd
+	flashEnd   time.Time
+
+	heard     [audio.Channels]hearing
+	forgotten int // turns dropped from the front
+	said      int // weight of the whole dialogue, dropped turns included
+
+	ids     int     // questions asked
+	orders  int     // requests ordered
+	wanted  order   // the request that should be running
+	asked   asked   // the newest question, in the dialogue
+	waiting waiting // words that may be a question
+}
+
+// link is how far the transcription's connection is.
+type link int
+
+const (
+	linkOpening link = iota
+	linkUp
+	linkAway
+)
+
+// order is a request that should be running; the zero order means none.
+type order struct {
+	n    int // rises with every request
+	id   int // of the question
+	grew time.Time
+}
+
+// place is a position in the dialogue: a turn, counted from the interview's
+// first, and a byte in its text.
+type place struct{ turn, at int }
+
+// asked is where the newest question lies.
+type asked struct {
+	from, through place         // in the dialogue
+	end           time.Duration // of its last word, on the capture's timeline
+	open          int           // words of the open utterance it took (AnswerNow)
+}
+
+// waiting is what the interviewer said that may or may not want an answer.
+type waiting struct {
+	text  string
+	from  place
+	end   time.Duration // of its last word
+	until time.Time     // answered then; the zero time means nothing waits
 }
 
 // Current returns the question on screen.

@@ -15,8 +15,8 @@ import (
 
 // Limits of the child, beyond what it used to get ready.
 const (
-	limitData = 192 << 20 // private writable mappings, of which Go takes 64 MiB at a time; less becomes resident
-	limitCPU  = 5         // seconds, of all threads
+	limitData = raceFactor * 192 << 20 // private writable mappings, of which Go takes 64 MiB at a time; less becomes resident
+	limitCPU  = 5                      // seconds, of all threads
 )
 
 // limitSelf gives up, for good, what reading a document does not need. It limits

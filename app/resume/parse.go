@@ -40,6 +40,11 @@ func Parse(ctx context.Context, path string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	if kind == typePDF && cold(cacheDir()) { // compile without the document: what that takes is not the document's to use
+		if err := Warm(ctx); err != nil {
+			return Document{}, err
+		}
+	}
 	a, _, err := runChild(ctx, kind, data)
 	if err != nil {
 		return Document{}, err
@@ -124,6 +129,12 @@ func cacheDir() string {
 		return ""
 	}
 	return dir
+}
+
+// cold tells whether nothing has been compiled yet.
+func cold(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) == 0
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 
@@ -29,17 +30,31 @@ const (
 // pdfEngine is PDFium, ready to open one document.
 type pdfEngine struct{ pdfium pdfium.Pdfium }
 
-// newPDFEngine loads PDFium from the cache directory, or compiles it, which takes
-// seconds. Without a directory, or with a broken one, it compiles each time.
+// newPDFEngine loads PDFium from the cache directory, or compiles it into there,
+// which takes seconds. A broken cache is made anew; without any, it compiles for
+// this process alone.
 func newPDFEngine(dir string) (*pdfEngine, error) {
-	if dir != "" {
-		if cache, err := wazero.NewCompilationCacheWithDir(dir); err == nil {
-			if e, err := initPDFium(wazero.NewRuntimeConfig().WithCompilationCache(cache)); err == nil {
-				return e, nil
-			}
+	if dir == "" {
+		return initPDFium(wazero.NewRuntimeConfig())
+	}
+	e, err := cachedPDFium(dir)
+	if err == nil {
+		return e, nil
+	}
+	if os.RemoveAll(dir) == nil {
+		if e, err := cachedPDFium(dir); err == nil {
+			return e, nil
 		}
 	}
 	return initPDFium(wazero.NewRuntimeConfig())
+}
+
+func cachedPDFium(dir string) (*pdfEngine, error) {
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening cache: %w", err)
+	}
+	return initPDFium(wazero.NewRuntimeConfig().WithCompilationCache(cache))
 }
 
 func initPDFium(config wazero.RuntimeConfig) (*pdfEngine, error) {

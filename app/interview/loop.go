@@ -1,0 +1,211 @@
+package interview
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"copilot/app/deepgram"
+	"copilot/app/groq"
+)
+
+// maxAnswer bounds an answer's tokens, the model's reasoning included.
+const maxAnswer = 800
+
+// runner is a running session: the loop and what it has started.
+type runner struct {
+	*Session
+	state State
+
+	life context.Context // of everything started here; outlives Run's ctx
+	kill context.CancelFunc
+	wg   sync.WaitGroup
+
+	dialled    chan dialled
+	transcript Transcriber
+	words      <-chan deepgram.Event
+	flushed    chan error // Transcriber.Close has returned
+
+	stopSource context.CancelFunc
+	sourceDone chan error
+	deaf       atomic.Bool // frames are not passed on: paused
+
+	answer running
+	timer  *time.Timer
+	due    time.Time // of timer
+	limit  *time.Timer
+
+	end end
+	err error // why it ends, nil when asked for
+}
+
+// end is how far the session's end is; see advance.
+type end struct {
+	begun, quitting              bool
+	dialling, sounding, flushing bool // still running
+	closed, silent, over         bool // done
+}
+
+type dialled struct {
+	transcriber Transcriber
+	err         error
+}
+
+// running is the request that runs; order 0 means none.
+type running struct {
+	order  int
+	cancel context.CancelFunc
+	events chan Event
+}
+
+func newRunner(s *Session) *runner {
+	return &runner{Session: s, state: s.State(),
+		dialled: make(chan dialled, 1), flushed: make(chan error, 1), sourceDone: make(chan error, 1)}
+}
+
+func (r *runner) run(ctx context.Context) error {
+	r.life, r.kill = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.kill()
+	r.timer, r.limit = time.NewTimer(time.Hour), time.NewTimer(time.Hour)
+	r.timer.Stop()
+	r.limit.Stop()
+	defer r.timer.Stop()
+	defer r.limit.Stop()
+
+	r.apply(SessionBegan{time.Now()})
+	r.dial(ctx)
+	r.loop(ctx)
+	r.err = errors.Join(r.err, r.release())
+	r.apply(SessionEnded{time.Now(), r.err})
+	return r.err
+}
+
+// loop is the only place where the state changes.
+func (r *runner) loop(ctx context.Context) {
+	left := ctx.Done()
+	for !r.end.over {
+		select {
+		case <-left:
+			left = nil
+			r.quit()
+		case d := <-r.dialled:
+			r.connected(d)
+		case ev, ok := <-r.words:
+			r.heard(ev, ok)
+		case ev := <-r.answer.events:
+			r.written(ev)
+		case <-r.meter.news:
+			for _, ev := range r.meter.take(time.Now()) {
+				r.apply(ev)
+			}
+		case c := <-r.commands:
+			r.apply(Pressed{time.Now(), c})
+		case err := <-r.sourceDone:
+			r.sourceEnded(err)
+		case err := <-r.flushed:
+			r.end.flushing = false
+			if err != nil {
+				r.log.Warn("transcription did not close cleanly", "err", err)
+			}
+		case <-r.timer.C:
+			r.due = time.Time{}
+			r.apply(TimePassed{time.Now()})
+		case <-r.limit.C:
+			r.log.Warn("the end of the session took too long and was cut short")
+			r.end.over = true
+		}
+		r.advance()
+	}
+}
+
+// apply takes one event in, does what follows from it, and publishes the state.
+func (r *runner) apply(ev Event) {
+	r.state = r.state.Apply(ev)
+	r.obey()
+	r.deaf.Store(r.state.paused)
+	if d := r.state.deadline(); !d.Equal(r.due) {
+		r.due = d
+		if d.IsZero() {
+			r.timer.Stop()
+		} else {
+			r.timer.Reset(time.Until(d))
+		}
+	}
+	r.publish(r.state)
+	if r.options.Observe != nil {
+		r.options.Observe(r.state, ev)
+	}
+}
+
+// obey makes the running request the one that the state wants.
+func (r *runner) obey() {
+	w := r.state.wanted
+	if w.n == r.answer.order {
+		return
+	}
+	if r.answer.cancel != nil {
+		r.answer.cancel()
+	}
+	r.answer = running{}
+	if w.n == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(r.life)
+	r.answer = running{w.n, cancel, make(chan Event, 64)}
+	request, events := r.request(), r.answer.events
+	r.wg.Go(func() {
+		defer cancel()
+		r.write(ctx, w, request, events)
+	})
+}
+
+func (r *runner) request() groq.Request {
+	return groq.Request{
+		Model: r.options.Model, Fallback: r.options.Fallback,
+		Messages: r.prompt.messages(r.state), MaxTokens: maxAnswer, Effort: "low",
+	}
+}
+
+// write runs one request. A full queue holds the stream up; a cancelled one is
+// not read any more.
+func (r *runner) write(ctx context.Context, w order, request groq.Request, events chan<- Event) {
+	send := func(ev Event) {
+		select {
+		case events <- ev:
+		case <-ctx.Done():
+		}
+	}
+	result, err := r.options.Answerer.Complete(ctx, request, func(text string) {
+		send(DeltaCame{time.Now(), w.id, w.n, text})
+	})
+	if err != nil && ctx.Err() == nil {
+		r.log.Error("answer failed", "question", w.id, "err", err)
+	}
+	send(AnswerEnded{time.Now(), w.id, w.n, result, err})
+}
+
+// written takes an answer's event in, together with the deltas that wait
+// behind it: however fast they come, one state shows them.
+func (r *runner) written(ev Event) {
+	d, ok := ev.(DeltaCame)
+	for ok {
+		var next Event
+		select {
+		case next = <-r.answer.events:
+		default:
+		}
+		more, isDelta := next.(DeltaCame)
+		if !isDelta {
+			r.apply(d)
+			if next == nil {
+				return
+			}
+			ev, ok = next, false
+			break
+		}
+		d.Text += more.Text
+	}
+	r.apply(ev)
+}

@@ -1,6 +1,0 @@
-//go:build race
-
-package resume
-
-// raceEnabled excuses memory: the race detector multiplies it.
-const raceEnabled = true
