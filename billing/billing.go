@@ -95,7 +95,7 @@ type Rights struct {
 
 // Free is what minutes alone give.
 func Free() Rights {
-	return Rights{Plan: PlanMinutes, Models: []string{"openai/gpt-oss-20b"}, Personas: []string{"coach"}}
+	return Rights{Plan: PlanMinutes, Models: []string{"openai/gpt-oss-20b"}, Personas: []string{"standard"}}
 }
 
 // ProPlan is what the subscription gives.
@@ -103,7 +103,7 @@ func ProPlan() Rights {
 	return Rights{
 		Plan: PlanPro, Unlimited: true, History: true,
 		Models:   []string{"openai/gpt-oss-20b", "openai/gpt-oss-120b"},
-		Personas: []string{"coach", "direct", "strict"},
+		Personas: []string{"standard", "strict", "executive", "technical"},
 	}
 }
 

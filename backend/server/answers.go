@@ -151,11 +151,13 @@ func (e *eventWriter) flush() error {
 }
 
 // instructions are what the personas of the catalog tell the model, before all
-// else. The first persona is what the program asks for by itself.
+// else. The standard one adds nothing to what the program asks for by itself.
 var instructions = map[string]string{
-	"direct": "Give the answer itself in the first sentence and leave out every courtesy. At most four short sentences. " +
-		"Prefer a number, a name or a decision to an adjective.",
 	"strict": "Answer as a candidate would before a demanding panel: claim only what the résumé supports, state the " +
 		"trade-off that was accepted and what was measured, and name the weak point of the answer before the panel does. " +
 		"If the question rests on a wrong premise, say so first.",
+	"executive": "Give the answer itself in the first sentence and leave out every courtesy. At most four short sentences. " +
+		"Speak of outcomes, money, people and risk; prefer a number, a name or a decision to an adjective.",
+	"technical": "Answer engineer to engineer: name the mechanism, the data structure or the protocol, say why it was chosen " +
+		"over the nearest alternative, what it costs and how it fails. Give orders of magnitude. No introductions.",
 }

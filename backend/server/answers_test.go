@@ -121,7 +121,7 @@ func TestPro(t *testing.T) {
 		t.Errorf("%d minutes", got)
 	}
 	a, err := c.Account(t.Context())
-	if err != nil || !a.Unlimited || a.Plan != billing.PlanPro || a.RenewsAt == nil || len(a.Models) != 2 || len(a.Personas) != 3 {
+	if err != nil || !a.Unlimited || a.Plan != billing.PlanPro || a.RenewsAt == nil || len(a.Models) != 2 || len(a.Personas) != 4 {
 		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,13 +45,57 @@ type Stray struct {
 // reported: the grain of charging, and sound that was sent twice after an outage.
 const tolerated = time.Minute
 
+const (
+	auditEvery = time.Hour
+	auditRetry = 10 * time.Minute
+	auditLag   = time.Hour      // Deepgram lists a stream some unknown time after its end
+	auditSpan  = 24 * time.Hour // the longest stream that is found for certain
+)
+
+// audit reconciles the last day each hour until ctx is cancelled, and tries
+// again sooner after a failure. Each instance does, since each has its own
+// metrics; what was reported once is reported again only when it has grown.
+func (s *Server) audit(ctx context.Context) {
+	told := map[string]int{}
+	for wait := auditRetry; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = auditRetry
+		func() {
+			defer recovered(s.log, "reconcile")
+			if err := s.auditDay(ctx, told); err != nil {
+				s.log.Warn("streams not reconciled; it is tried again", "retry_in", auditRetry.String(), "err", err)
+				return
+			}
+			wait = auditEvery
+		}()
+	}
+}
+
+func (s *Server) auditDay(ctx context.Context, told map[string]int) error {
+	ctx, cancel := context.WithTimeout(ctx, auditRetry)
+	defer cancel()
+	to := s.now().Add(-auditLag)
+	from := to.Add(-auditSpan)
+	booked, err := stored(s, "sessions", func() ([]supabase.Receipt, error) { return s.store.SessionsBetween(ctx, from, to) })
+	if err != nil {
+		return err
+	}
+	_, err = s.Reconcile(ctx, from, to, booked, told)
+	return err
+}
+
 // Reconcile fetches the streams of the period, compares them with booked, and
 // reports what does not fit to the log and the metrics. The streams of a
 // session are expected to bear its id as a tag. booked are the sessions that
 // began or lasted in the period; one that began or ended outside it is
 // compared by the streams within, so that nobody is accused wrongly. Deepgram
-// lists a stream some time after its end: leave the last hour out.
-func (s *Server) Reconcile(ctx context.Context, from, to time.Time, booked []supabase.Receipt) (Reconciliation, error) {
+// lists a stream some time after its end: leave the last hour out. told holds
+// the minutes already reported by session or request, and is brought up to date.
+func (s *Server) Reconcile(ctx context.Context, from, to time.Time, booked []supabase.Receipt, told map[string]int) (Reconciliation, error) {
 	began := time.Now()
 	streams, err := s.deepgram.Streams(ctx, from, to)
 	s.metrics.called("deepgram", "streams", began, err)
@@ -59,16 +104,29 @@ func (s *Server) Reconcile(ctx context.Context, from, to time.Time, booked []sup
 	}
 	r := reconcile(streams, booked)
 	over, stray := 0, time.Duration(0)
+	fresh := map[string]int{} // what has left the period is forgotten
+	grown := func(id string, minutes int) bool {
+		fresh[id] = minutes
+		return minutes > told[id]
+	}
 	for _, o := range r.Over {
 		over += o.Excess
+		if !grown(o.SessionID, o.Excess) {
+			continue
+		}
 		s.log.Error("a session streamed more than it was charged for", "session", o.SessionID,
 			"streamed", o.Streamed.String(), "charged_minutes", o.Charged, "excess_minutes", o.Excess)
 	}
 	for _, o := range r.Stray {
 		stray += o.Audio
+		if !grown(o.RequestID, 1+int(o.Audio/time.Minute)) {
+			continue
+		}
 		s.log.Error("a stream of no known session", "request", o.RequestID, "created", o.Created,
 			"audio", o.Audio.String(), "suspects", strings.Join(o.Suspects, " "))
 	}
+	clear(told)
+	maps.Copy(told, fresh)
 	s.metrics.overdrawn.Set(float64(over))
 	s.metrics.stray.Set(stray.Minutes())
 	s.log.Info("reconciled", "from", from, "to", to, "streams", len(streams), "streamed", r.Streamed.String(),

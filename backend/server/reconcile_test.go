@@ -1,16 +1,15 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"copilot/backend/api"
 	"copilot/backend/supabase"
 	"copilot/backend/upstream"
 )
@@ -51,30 +50,60 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// What is found is in the log and in the metrics, whoever reads them.
+// The job of each hour: the streams of the last day against everybody's sessions
+// in the database. What it finds is in the log, once, and in the metrics.
 func TestReconcileReports(t *testing.T) {
-	at := time.Now().Add(-2 * time.Hour)
-	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/v1/projects/p/requests") || r.Header.Get("Authorization") != "Token "+deepgramKey {
-			http.NotFound(w, r)
+	r := newRig(t)
+	c, user := r.client(60)
+	honest := r.open(c, api.SessionOptions{}).Started.SessionID
+	at := r.clock.Now()
+	r.pass(3 * time.Minute)
+	r.balance(user)
+	streamed := 180
+	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !strings.HasPrefix(req.URL.Path, "/v1/projects/p/requests") || req.Header.Get("Authorization") != "Token "+deepgramKey {
+			http.NotFound(w, req)
 			return
 		}
-		fmt.Fprintf(w, `{"requests":[{"request_id":"r1","created":%[1]q,"response":{"details":{"duration":3600,"tags":["s1"]}}},
-			{"request_id":"r2","created":%[1]q,"response":{"details":{"duration":120,"tags":[]}}}]}`, at.Format(time.RFC3339))
+		from, err := time.Parse(time.RFC3339, req.URL.Query().Get("start"))
+		if err != nil || at.Sub(from) > auditSpan {
+			t.Errorf("asked from %s", req.URL.Query().Get("start"))
+		}
+		fmt.Fprintf(w, `{"requests":[{"request_id":"r1","created":%[1]q,"response":{"details":{"duration":%[2]d,"tags":[%[3]q]}}},
+			{"request_id":"r2","created":%[1]q,"response":{"details":{"duration":120,"tags":[]}}}]}`,
+			at.Format(time.RFC3339Nano), streamed, honest)
 	}))
 	defer vendor.Close()
 	d := upstream.NewDeepgram(upstream.DeepgramOptions{URL: vendor.URL, Key: deepgramKey, Project: "p"})
 	defer d.Close()
-	var logs logBuffer
-	s := &Server{deepgram: d, metrics: newMetrics(), log: slog.New(slog.NewJSONHandler(io.Writer(&logs), nil))}
-	booked := []supabase.Receipt{{SessionID: "s1", StartedAt: at, MinutesCharged: 5}}
-	r, err := s.Reconcile(context.Background(), at, at.Add(time.Hour), booked)
-	if err != nil || len(r.Over) != 1 || r.Over[0].Excess != 54 || len(r.Stray) != 1 {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	for _, want := range []string{`"session":"s1"`, `"excess_minutes":54`, `"request":"r2"`, `"suspects":"s1"`} {
-		if !strings.Contains(logs.String(), want) {
-			t.Errorf("no %s in the log", want)
+	r.deepgram = d
+	r.now = func() time.Time { return r.clock.Now().Add(auditLag + time.Minute) }
+
+	told := map[string]int{}
+	report := func() string {
+		before := len(r.logs.String())
+		if err := r.auditDay(t.Context(), told); err != nil {
+			t.Fatal(err)
 		}
+		return r.logs.String()[before:]
+	}
+	if log := report(); strings.Contains(log, "more than it was charged") ||
+		!strings.Contains(log, `"request":"r2"`) || !strings.Contains(log, `"suspects":"`+honest+`"`) {
+		t.Errorf("an honest session and a stray stream: %s", log)
+	}
+	if log := report(); strings.Contains(log, `"request":"r2"`) {
+		t.Errorf("reported again: %s", log)
+	}
+	streamed = 3600
+	if log := report(); !strings.Contains(log, `"session":"`+honest+`"`) || !strings.Contains(log, `"excess_minutes":56`) {
+		t.Errorf("an hour on three minutes: %s", log)
+	}
+	resp, err := http.Get(r.http.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "copilot_reconcile_overdrawn_minutes 56\n") {
+		t.Errorf("not in the metrics: %s", body)
 	}
 }

@@ -45,6 +45,7 @@ type Store interface {
 	Listen(ctx context.Context, log *slog.Logger, changed func(user string)) error
 	Account(ctx context.Context, user string) (supabase.Account, error)
 	Ledger(ctx context.Context, user string, before int64, limit int) ([]supabase.Entry, error)
+	SessionsBetween(ctx context.Context, from, to time.Time) ([]supabase.Receipt, error)
 	Ping(ctx context.Context) error
 }
 
@@ -191,6 +192,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.store.Listen(ctx, s.log, s.heardOf) })
 	g.Go(func() error { s.tell(ctx); return nil })
 	g.Go(func() error { s.warm(ctx); return nil })
+	g.Go(func() error { s.audit(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		s.stopping.Store(true)

@@ -3,6 +3,7 @@ package supabase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -76,24 +77,44 @@ type Receipt struct {
 	MinutesCharged int
 }
 
+const receiptColumns = `id::text, started_at, ended_at, coalesce(end_reason, ''),
+	(extract(epoch from used) * 1000000)::bigint, minutes_charged`
+
+func scanReceipt(row pgx.CollectableRow) (r Receipt, err error) {
+	var ended *time.Time
+	var micros int64
+	err = row.Scan(&r.SessionID, &r.StartedAt, &ended, &r.End, &micros, &r.MinutesCharged)
+	r.EndedAt, r.Used = value(ended), time.Duration(micros)*time.Microsecond
+	return r, err
+}
+
 // Sessions returns up to limit sessions of a person that began before an
 // instant, newest first; a zero before begins at the newest.
 func (d *DB) Sessions(ctx context.Context, user string, before time.Time, limit int) ([]Receipt, error) {
-	var all []Receipt
-	err := d.try(ctx, "sessions", func(ctx context.Context) error {
-		rows, err := d.pool.Query(ctx, `select id::text, started_at, ended_at, coalesce(end_reason, ''),
-				(extract(epoch from used) * 1000000)::bigint, minutes_charged
-			from private.sessions($1::uuid, $2::timestamptz, $3::integer)`, user, null(before), limit)
+	return d.receipts(ctx, `select `+receiptColumns+` from private.sessions($1::uuid, $2::timestamptz, $3::integer)`,
+		user, null(before), limit)
+}
+
+// mostSessions of one period; more are an error, not a silent part of them.
+const mostSessions = 200_000
+
+// SessionsBetween returns everybody's sessions that were alive at some time of
+// a period, oldest first.
+func (d *DB) SessionsBetween(ctx context.Context, from, to time.Time) ([]Receipt, error) {
+	all, err := d.receipts(ctx, `select `+receiptColumns+` from private.sessions_between($1, $2, $3::integer)`, from, to, mostSessions+1)
+	if err == nil && len(all) > mostSessions {
+		return nil, fmt.Errorf("database: sessions: more than %d in one period", mostSessions)
+	}
+	return all, err
+}
+
+func (d *DB) receipts(ctx context.Context, sql string, args ...any) (all []Receipt, err error) {
+	err = d.try(ctx, "sessions", func(ctx context.Context) error {
+		rows, err := d.pool.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Receipt, err error) {
-			var ended *time.Time
-			var micros int64
-			err = row.Scan(&r.SessionID, &r.StartedAt, &ended, &r.End, &micros, &r.MinutesCharged)
-			r.EndedAt, r.Used = value(ended), time.Duration(micros)*time.Microsecond
-			return r, err
-		})
+		all, err = pgx.CollectRows(rows, scanReceipt)
 		return err
 	})
 	return all, err
