@@ -14,11 +14,11 @@ import (
 const (
 	uncertainWait = 700 * time.Millisecond // of silence before an uncertain question is answered
 	tailWait      = 2500 * time.Millisecond
-	mergeWithin   = 4 * time.Second        // between a question and what belongs to it
+	mergeWithin   = 4 * time.Second         // between a question and what belongs to it
 	breath        = 1500 * time.Millisecond // between two halves of a sentence
-	stallAfter    = 4 * time.Second        // without a new word of the answer: say so
-	flashFor      = 10 * time.Second       // how long a passing notice stays
-	sureEnough    = 0.3                    // mean confidence below which words are noise
+	stallAfter    = 4 * time.Second         // without a new word of the answer: say so
+	flashFor      = 10 * time.Second        // how long a passing notice stays
+	sureEnough    = 0.4                     // mean confidence below which words are noise
 )
 
 // newState is the state before anything has happened.
@@ -57,6 +57,8 @@ func (s State) Apply(ev Event) State {
 		s = s.delta(ev)
 	case AnswerEnded:
 		s = s.answerEnded(ev)
+	case AnswerRetried:
+		s = s.retried(ev)
 	case TimePassed:
 		s = s.timePassed()
 	case SourceEnded:

@@ -48,6 +48,13 @@ type (
 		Result groq.Result
 		Err    error
 	}
+	// AnswerRetried says that the request is tried again, and why.
+	AnswerRetried struct {
+		At       time.Time
+		ID       int
+		Order    int
+		Sentence string
+	}
 	// TimePassed is sent when the state's deadline is reached.
 	TimePassed struct{ At time.Time }
 	// SourceEnded says that no more sound will come; Err is nil at its natural end.
@@ -73,17 +80,18 @@ type (
 	}
 )
 
-func (e SessionBegan) event() time.Time { return e.At }
-func (e LevelHeard) event() time.Time   { return e.At }
-func (e LaneChanged) event() time.Time  { return e.At }
-func (e Heard) event() time.Time        { return e.At }
-func (e DeltaCame) event() time.Time    { return e.At }
-func (e AnswerEnded) event() time.Time  { return e.At }
-func (e TimePassed) event() time.Time   { return e.At }
-func (e SourceEnded) event() time.Time  { return e.At }
-func (e HearingEnded) event() time.Time { return e.At }
-func (e SessionEnded) event() time.Time { return e.At }
-func (e Pressed) event() time.Time      { return e.At }
+func (e SessionBegan) event() time.Time  { return e.At }
+func (e LevelHeard) event() time.Time    { return e.At }
+func (e LaneChanged) event() time.Time   { return e.At }
+func (e Heard) event() time.Time         { return e.At }
+func (e DeltaCame) event() time.Time     { return e.At }
+func (e AnswerEnded) event() time.Time   { return e.At }
+func (e AnswerRetried) event() time.Time { return e.At }
+func (e TimePassed) event() time.Time    { return e.At }
+func (e SourceEnded) event() time.Time   { return e.At }
+func (e HearingEnded) event() time.Time  { return e.At }
+func (e SessionEnded) event() time.Time  { return e.At }
+func (e Pressed) event() time.Time       { return e.At }
 
 // Command is what a person can ask of a running interview.
 type Command int

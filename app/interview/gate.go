@@ -80,7 +80,7 @@ func judgeSentence(language, s string) (v verdict, known bool) {
 	asked := strings.ContainsAny(s[max(len(s)-4, 0):], "?") ||
 		strings.HasSuffix(s, "？") || strings.HasSuffix(s, "؟") || strings.HasPrefix(s, "¿")
 	if language == "en" || language == "multi" {
-		return judgeEnglish(tokens(s), asked)
+		return judgeEnglish(tokens(s), asked, strings.HasSuffix(s, "."))
 	}
 	return judgeForeign(phrasesOf[language], tokens(s), asked)
 }
@@ -102,8 +102,8 @@ func judgeForeign(known phrases, ts []string, asked bool) (verdict, bool) {
 	return uncertain, false
 }
 
-// judgeEnglish decides on one sentence.
-func judgeEnglish(ts []string, asked bool) (verdict, bool) {
+// judgeEnglish decides on one sentence; stopped says that it has its full stop.
+func judgeEnglish(ts []string, asked, stopped bool) (verdict, bool) {
 	ts = trimRepeats(trimFillers(ts))
 	marked := len(ts) > 0 && lead[ts[0]]
 	ts = trimLead(ts, lead)
@@ -117,7 +117,7 @@ func judgeEnglish(ts []string, asked bool) (verdict, bool) {
 	case len(ts) == 0, skipWhole[strings.TrimSpace(line)]:
 		return skip, true
 	case asks(ts, line):
-		if !asked && dangling[ts[len(ts)-1]] {
+		if last := ts[len(ts)-1]; !asked && dangling[last] && !(stopped && stranded[last]) {
 			return uncertain, false // it was cut off: more will come
 		}
 		return answer, false
@@ -200,7 +200,7 @@ func prompts(ts []string, line string, marked bool) bool {
 	switch {
 	case startsWith(line, promptPrefix):
 		return true
-	case contains(line, skipWithin), startsWith(line, statementPrefix):
+	case contains(line, skipWithin), startsWith(line, statementPrefix), len(ts) == 1:
 		return false
 	case has(ts, "your"), ts[0] == "you", ts[0] == "you've", ts[0] == "you're", ts[0] == "you'd":
 		return true
@@ -296,8 +296,9 @@ func trimTag(ts []string) (rest []string, tag bool) {
 func trimSkips(ts []string) (rest []string, skipped bool) {
 	for {
 		ts = trimLead(ts, lead)
-		n := prefix(joined(ts), skipPrefix)
-		if n == 0 {
+		line := joined(ts)
+		n := prefix(line, skipPrefix)
+		if n == 0 || prefix(line, promptPrefix) > n { // "I see" is a noise, "I see you worked" is not
 			return ts, skipped
 		}
 		ts, skipped = ts[n:], true

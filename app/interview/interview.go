@@ -31,6 +31,9 @@ type Source interface {
 type Transcriber interface {
 	// Send queues a frame and never blocks.
 	Send(audio.Frame)
+	// Finalize asks for what was said on a channel up to now, without waiting for
+	// a pause. It never blocks and need not be answered.
+	Finalize(audio.Channel)
 	// Events yields what was heard, in order, and is closed after Close.
 	Events() <-chan deepgram.Event
 	// Close flushes what was sent, waits for the last words (bounded by ctx)

@@ -34,6 +34,7 @@ var (
 	whatVerb     = words("brings brought makes made happens happened motivates motivated excites interests interested attracted attracts drives drove led draws drew got gets gives worked went goes comes kind type sort kinds types sorts part parts")
 	whNoun       = words("kind type sort part kinds types sorts parts one ones")
 	dangling     = words("and or but because if while the a an your my our its their of with which whether than as")
+	stranded     = words("of with than") // what may end a sentence all the same: "a project you're proud of"
 	fragment     = words("the your any what how why in at for with on a from about after before")
 
 	filler = words("um uh uhm umm er erm ah eh hm hmm mm just actually basically maybe perhaps please also really quickly briefly literally honestly simply possibly kindly")
@@ -41,10 +42,18 @@ var (
 		and but now then yeah yes yep yup no sure oh hey hi hello thanks interesting brilliant super
 		absolutely exactly mhm mm-hmm uh-huh uhhuh again first firstly second secondly third lastly finally next anyway cheers gotcha understood agreed sorry`)
 
-	// listening is what a listener says without taking the turn.
-	listening = words(`yeah yes yep yup yea no nope ok okay right sure mm mhm mmhm mmm hm hmm uh um uhhuh ah oh er erm well so
-		exactly absolutely definitely totally true great good nice cool perfect alright all gotcha i see got it
-		interesting wow thanks thank you of course course and but`)
+	// listening is what a listener says without taking the turn: noises, assent,
+	// praise, and the little words of "oh I see", "that makes sense", "no problem
+	// at all". Words with which an answer may begin ("I", "we", "because") are not
+	// here unless a listener needs them.
+	listening = words(`mm mmm mhm mmhm mmhmm hm hmm hmmm uhhuh aha ah ahh oh ooh uh um er erm huh
+		yeah yes yep yup yea ya no nope nah ok okay kay right sure alright fine well so and but then
+		exactly absolutely definitely totally certainly indeed correct true really actually
+		great good nice cool perfect awesome amazing wonderful excellent brilliant lovely fantastic
+		interesting impressive fair enough wow gotcha understood agreed
+		i see got get it that that's thats makes sense sounds all of course
+		thanks thank you welcome cheers please sorry problem worries pleasure
+		hi hello hey bye morning`)
 
 	contractions = map[string]string{
 		"what's": "what is", "whats": "what is", "what're": "what are", "what'd": "what did", "what'll": "what will", "what've": "what have",
@@ -619,7 +628,6 @@ var (
 		where are you today
 		what time is it
 		what is the weather
-		what is the time
 		have you eaten
 		have you had lunch
 		have you had a chance to grab
@@ -644,7 +652,21 @@ var (
 		i'm
 		i am
 		i'll
+		i'll start
+		i'll begin
+		i'll start with
+		i'll begin with
+		i'll start by
+		i'll share
+		i'll give
+		i'll explain
+		i'll describe
+		i'll show
 		i will
+		i will start with
+		i will begin with
+		we'll start with
+		we'll begin with
 		i've
 		i have
 		i've been

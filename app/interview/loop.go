@@ -177,6 +177,7 @@ func (r *runner) write(ctx context.Context, w order, request groq.Request, event
 		case <-ctx.Done():
 		}
 	}
+	request.Retrying = func(sentence string) { send(AnswerRetried{time.Now(), w.id, w.n, sentence}) }
 	result, err := r.options.Answerer.Complete(ctx, request, func(text string) {
 		send(DeltaCame{time.Now(), w.id, w.n, text})
 	})

@@ -159,10 +159,17 @@ func (s State) dialogue() string {
 // tagLike is the beginning of anything that a model could take for one of our
 // delimiters or for a control token: an opening bracket, in any of its shapes,
 // followed by a letter, a slash or the like. Comparisons ("< 5 ms") stay.
-var tagLike = regexp.MustCompile(`[<＜﹤‹〈⟨❮❰˂ᐸ]([\s]*[\p{L}/!?|_\\\[])`)
+var tagLike = regexp.MustCompile(`[` + brackets + `]([\s]*[\p{L}/!?|_\\\[])`)
+
+const brackets = "<＜﹤‹〈⟨❮❰˂ᐸ"
 
 // inert takes from text the power to close or open a delimiter.
-func inert(text string) string { return tagLike.ReplaceAllString(text, "($1") }
+func inert(text string) string {
+	if !strings.ContainsAny(text, brackets) { // the usual, and on the way from question to request
+		return text
+	}
+	return tagLike.ReplaceAllString(text, "($1")
+}
 
 // language returns the primary subtag of a BCP-47 tag, "en" for none.
 func language(tag string) string {

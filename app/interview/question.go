@@ -213,7 +213,7 @@ func (s State) answerNow() State {
 
 // delta appends a piece to the running answer. The first one brings it on screen.
 func (s State) delta(ev DeltaCame) State {
-	if s.wanted.n == 0 || ev.Order != s.wanted.n || ev.ID != s.wanted.id {
+	if !s.runs(ev.ID, ev.Order) {
 		return s
 	}
 	i := s.index(ev.ID)
@@ -238,8 +238,23 @@ func (s State) delta(ev DeltaCame) State {
 	return s
 }
 
+// runs says whether an event belongs to the request that should be running.
+func (s State) runs(id, order int) bool {
+	return s.wanted.n != 0 && order == s.wanted.n && id == s.wanted.id
+}
+
+// retried tells the person that the answer is late and why; the next piece of
+// the answer takes it back.
+func (s State) retried(ev AnswerRetried) State {
+	if !s.runs(ev.ID, ev.Order) || ev.Sentence == "" {
+		return s
+	}
+	s.wanted.grew = s.now
+	return s.edit(ev.ID, func(a *Answer) { a.Problem = ev.Sentence })
+}
+
 func (s State) answerEnded(ev AnswerEnded) State {
-	if s.wanted.n == 0 || ev.Order != s.wanted.n || ev.ID != s.wanted.id {
+	if !s.runs(ev.ID, ev.Order) {
 		return s
 	}
 	if s.Questions[s.index(ev.ID)].Answer.Text.Len() == 0 && ev.Err == nil {
