@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/supabase-community/gotrue-go"
+	"github.com/supabase-community/gotrue-go/types"
 	supabase "github.com/supabase-community/supabase-go"
 )
 
@@ -21,6 +23,9 @@ type Options struct {
 	Keys        *Keys  // keeps the refresh token, and nothing else of a sign-in
 	Now         func() time.Time
 	Transport   http.RoundTripper // carries the requests; nil: one of our own
+	// Listen opens the listener of a sign-in in the browser; nil: net.Listen.
+	Listen      func(network, address string) (net.Listener, error)
+	BrowserTime time.Duration // for a sign-in in the browser; 0: 5 minutes
 	Log         *slog.Logger
 }
 
@@ -73,6 +78,7 @@ const (
 	refreshNow   = 20 * time.Second
 	retryAfter   = 5 * time.Second
 	callTimeout  = 15 * time.Second
+	closeTime    = time.Second
 )
 
 // New returns an Account that is signed out; it asks nobody. Sign in with
@@ -101,11 +107,22 @@ func New(o Options) (*Account, error) {
 	return a, nil
 }
 
-// Close gives up a refresh under way and waits for it. The person stays signed
-// in for the next run.
+// Close waits for a refresh under way, whose new token would else be lost, for
+// up to closeTime, then gives it up. The person stays signed in for the next run.
 func (a *Account) Close() {
+	done := make(chan struct{})
+	go func() {
+		a.work.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(closeTime)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	}
 	a.end()
-	a.work.Wait()
+	<-done
 	if t, ok := a.o.Transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
@@ -116,22 +133,14 @@ func (a *Account) Close() {
 // person for a password; where there is none they are signed in for this run.
 func (a *Account) SignIn(ctx context.Context, email, password string) error {
 	limit, cancel := context.WithTimeout(ctx, callTimeout)
-	got, err := a.ask(limit, func(auth gotrue.Client) (session, error) {
+	got, err := a.ask(limit, func(auth gotrue.Client) (*types.TokenResponse, error) {
 		return auth.SignInWithEmailPassword(email, password)
 	})
 	cancel()
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
-	a.mu.Lock()
-	a.login++
-	a.pending, a.after = nil, time.Time{}
-	a.keep(got)
-	a.mu.Unlock()
-	if err := a.o.Keys.Set(ctx, a.item, got.RefreshToken); err != nil {
-		a.o.Log.Warn("signed in for this run only", "err", err)
-	}
-	return nil
+	return a.enter(ctx, "sign in", got)
 }
 
 // Restore signs in the person of the last run. ErrSignedOut says that there is
@@ -206,7 +215,7 @@ func (a *Account) renew() *renewal {
 	login, refresh := a.login, a.refresh
 	a.work.Go(func() {
 		ctx, cancel := context.WithTimeout(a.life, callTimeout)
-		got, err := a.ask(ctx, func(auth gotrue.Client) (session, error) {
+		got, err := a.ask(ctx, func(auth gotrue.Client) (*types.TokenResponse, error) {
 			return auth.RefreshToken(a.newest(ctx, refresh))
 		})
 		cancel()
@@ -283,14 +292,25 @@ func (a *Account) forget() {
 // SignOut ends this sign-in, here and at the server; the person's other devices
 // stay signed in. Here it always succeeds: an error says that the server could
 // not be told, or the keyring not be asked.
-func (a *Account) SignOut(ctx context.Context) error {
+func (a *Account) SignOut(ctx context.Context) error { return a.signOut(ctx, "local") }
+
+// SignOutEverywhere is SignOut on all the person's devices. Access tokens that
+// are out there end within the hour, as they would have; no new one is given.
+func (a *Account) SignOutEverywhere(ctx context.Context) error {
+	if _, err := a.Token(ctx); err != nil && !errors.Is(err, ErrSignedOut) { // without one the server cannot be told
+		return fmt.Errorf("sign out everywhere: %w", err)
+	}
+	return a.signOut(ctx, "global")
+}
+
+func (a *Account) signOut(ctx context.Context, scope string) error {
 	a.mu.Lock()
 	access := a.access.value
 	a.forget()
 	a.mu.Unlock()
 	var told error
 	if access != "" {
-		told = a.tell(ctx, access)
+		told = a.tell(ctx, access, scope)
 	}
 	if err := errors.Join(told, a.o.Keys.Delete(ctx, a.item)); err != nil {
 		return fmt.Errorf("sign out: %w", err)

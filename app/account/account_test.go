@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"copilot/app/account/authtest"
 )
 
 // clock is a wall clock that stands until it is moved.
@@ -30,10 +32,10 @@ func (c *clock) pass(d time.Duration) {
 
 // newAccount returns a signed-out Account whose secrets are kept in memory, and
 // its clock.
-func newAccount(t *testing.T, g *goTrue, keys *Keys) (*Account, *clock) {
+func newAccount(t *testing.T, g *authtest.Server, keys *Keys) (*Account, *clock) {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
-	a, err := New(Options{SupabaseURL: g.URL, Key: projectKey, Keys: keys, Now: c.Now})
+	a, err := New(Options{SupabaseURL: g.URL, Key: authtest.Key, Keys: keys, Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func noBus(t *testing.T) *Keys {
 
 func signIn(t *testing.T, a *Account) {
 	t.Helper()
-	if err := a.SignIn(t.Context(), goodEmail, goodPassword); err != nil {
+	if err := a.SignIn(t.Context(), authtest.Email, authtest.Password); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -63,14 +65,14 @@ func mustToken(t *testing.T, a *Account) string {
 }
 
 func TestSignInAndOut(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, _ := newAccount(t, g, noBus(t))
 	if _, err := a.Token(t.Context()); !errors.Is(err, ErrSignedOut) {
 		t.Errorf("token before signing in: %v", err)
 	}
 	signIn(t, a)
 	first := mustToken(t, a)
-	if a.Email() != goodEmail || !a.SignedIn() || mustToken(t, a) != first {
+	if a.Email() != authtest.Email || !a.SignedIn() || mustToken(t, a) != first {
 		t.Errorf("signed in as %q", a.Email())
 	}
 	if err := a.SignOut(t.Context()); err != nil && !errors.Is(err, ErrUnavailable) {
@@ -79,11 +81,11 @@ func TestSignInAndOut(t *testing.T) {
 	if _, err := a.Token(t.Context()); !errors.Is(err, ErrSignedOut) || a.Email() != "" || a.SignedIn() {
 		t.Errorf("after signing out: %v, %q", err, a.Email())
 	}
-	if len(g.logouts) != 1 || g.logouts[0] != "local Bearer "+first {
-		t.Errorf("the server was told %q", g.logouts)
+	if len(g.Logouts) != 1 || g.Logouts[0] != "local Bearer "+first {
+		t.Errorf("the server was told %q", g.Logouts)
 	}
-	if g.refreshes != 0 {
-		t.Errorf("%d refreshes of a fresh token", g.refreshes)
+	if g.Refreshes != 0 {
+		t.Errorf("%d refreshes of a fresh token", g.Refreshes)
 	}
 }
 
@@ -123,10 +125,10 @@ func TestSignInRefused(t *testing.T) {
 		}, "in a browser"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newGoTrue(t)
-			g.problem = test.problem
+			g := authtest.New(t)
+			g.Problem = test.problem
 			a, _ := newAccount(t, g, noBus(t))
-			err := a.SignIn(t.Context(), goodEmail, "incorrect horse")
+			err := a.SignIn(t.Context(), authtest.Email, "incorrect horse")
 			var e *Error
 			if !errors.As(err, &e) || !strings.Contains(e.Sentence(), test.says) {
 				t.Fatalf("%v", err)
@@ -145,9 +147,9 @@ func TestSignInRefused(t *testing.T) {
 
 // Nobody waits longer than their context, though the library knows none.
 func TestSignInCancelled(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	asked := make(chan struct{})
-	g.problem = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Problem = func(w http.ResponseWriter, r *http.Request) bool {
 		close(asked)
 		<-r.Context().Done()
 		return true
@@ -155,14 +157,14 @@ func TestSignInCancelled(t *testing.T) {
 	a, _ := newAccount(t, g, noBus(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	if err := a.SignIn(ctx, goodEmail, goodPassword); !errors.Is(err, context.Canceled) {
+	if err := a.SignIn(ctx, authtest.Email, authtest.Password); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }
 
 // However many need a token at once, the refresh token is used once.
 func TestRefreshIsSingle(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, c := newAccount(t, g, noBus(t))
 	signIn(t, a)
 	old := mustToken(t, a)
@@ -176,20 +178,20 @@ func TestRefreshIsSingle(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if g.refreshes != 1 {
-		t.Errorf("%d refreshes", g.refreshes)
+	if g.Refreshes != 1 {
+		t.Errorf("%d refreshes", g.Refreshes)
 	}
 }
 
 // In the last minutes of its life a token is still handed out at once, while the
 // next one is fetched.
 func TestRefreshEarly(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, c := newAccount(t, g, noBus(t))
 	signIn(t, a)
 	old := mustToken(t, a)
 	hold := make(chan struct{})
-	g.set(func() { g.problem = func(http.ResponseWriter, *http.Request) bool { <-hold; return false } })
+	g.Do(func() { g.Problem = func(http.ResponseWriter, *http.Request) bool { <-hold; return false } })
 	c.pass(57 * time.Minute)
 	if got := mustToken(t, a); got != old {
 		t.Errorf("waited for %q", got)
@@ -214,12 +216,12 @@ func TestTokenAgesInSleep(t *testing.T) {
 // The network is away when the token is due: the old one serves as long as it
 // is good, then the error says so, and when the network is back all is well.
 func TestRefreshWithoutNetwork(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, c := newAccount(t, g, noBus(t))
 	signIn(t, a)
 	old := mustToken(t, a)
-	g.set(func() {
-		g.problem = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Do(func() {
+		g.Problem = func(w http.ResponseWriter, r *http.Request) bool {
 			w.WriteHeader(http.StatusBadGateway)
 			return true
 		}
@@ -234,7 +236,7 @@ func TestRefreshWithoutNetwork(t *testing.T) {
 	if !errors.As(err, &e) || errors.Is(err, ErrSignedOut) || !a.SignedIn() {
 		t.Errorf("signed in %v, %v", a.SignedIn(), err)
 	}
-	g.set(func() { g.problem = nil })
+	g.Do(func() { g.Problem = nil })
 	if mustToken(t, a) == old {
 		t.Error("the old token")
 	}
@@ -245,32 +247,32 @@ func TestRefreshWithoutNetwork(t *testing.T) {
 func TestT9_RefreshTokenReuse(t *testing.T) {
 	d := newDesktop(t)
 	d.unlock()
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, c := newAccount(t, g, NewKeys())
 	signIn(t, a)
-	g.steal()
+	g.Steal()
 	c.pass(2 * time.Hour)
 	_, err := a.Token(t.Context())
 	var e *Error
 	if !errors.As(err, &e) || !errors.Is(err, ErrSignedOut) || !strings.Contains(e.Sentence(), "signed out") {
 		t.Fatalf("%v", err)
 	}
-	before := g.refreshes
+	before := g.Refreshes
 	for range 3 {
 		_, err := a.Token(t.Context())
 		if !errors.Is(err, ErrSignedOut) || errors.As(err, &e) && strings.Contains(err.Error(), "used") {
 			t.Errorf("told again: %v", err)
 		}
 	}
-	if g.refreshes != before {
+	if g.Refreshes != before {
 		t.Error("the dead token was tried again")
 	}
 	a.Close()
 	next, _ := newAccount(t, g, NewKeys())
-	if err := next.Restore(t.Context()); !errors.Is(err, ErrSignedOut) || g.refreshes != before {
-		t.Errorf("the next run: %v, %d refreshes", err, g.refreshes-before)
+	if err := next.Restore(t.Context()); !errors.Is(err, ErrSignedOut) || g.Refreshes != before {
+		t.Errorf("the next run: %v, %d refreshes", err, g.Refreshes-before)
 	}
-	d.noPlaintext("refresh-", "access-")
+	d.noPlaintext("refresh-", "eyJ")
 }
 
 // The sign-in outlives the run in the keyring, which holds the refresh token
@@ -278,11 +280,11 @@ func TestT9_RefreshTokenReuse(t *testing.T) {
 func TestU5_SignInIsKeptInTheKeyring(t *testing.T) {
 	d := newDesktop(t)
 	d.unlock()
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	first, firstClock := newAccount(t, g, NewKeys())
 	signIn(t, first)
 	second, _ := newAccount(t, g, NewKeys())
-	if err := second.Restore(t.Context()); err != nil || second.Email() != goodEmail {
+	if err := second.Restore(t.Context()); err != nil || second.Email() != authtest.Email {
 		t.Fatalf("%v, %q", err, second.Email())
 	}
 	second.Close() // waits until the new token is kept
@@ -301,12 +303,12 @@ func TestU5_SignInIsKeptInTheKeyring(t *testing.T) {
 	if err := fourth.Restore(t.Context()); !errors.Is(err, ErrSignedOut) {
 		t.Errorf("after signing out: %v", err)
 	}
-	d.noPlaintext("refresh-", "access-", goodPassword)
+	d.noPlaintext("refresh-", "eyJ", authtest.Password)
 }
 
 // U5: without a keyring, or with a locked one, the sign-in holds for the run.
 func TestU5_SignInWithoutKeyring(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	keys := noBus(t)
 	a, _ := newAccount(t, g, keys)
 	if err := a.Restore(t.Context()); !errors.Is(err, ErrSignedOut) {
@@ -321,12 +323,12 @@ func TestU5_SignInWithoutKeyring(t *testing.T) {
 
 // A refresh that comes back after the person signed out brings nobody back.
 func TestSignOutDuringRefresh(t *testing.T) {
-	g := newGoTrue(t)
+	g := authtest.New(t)
 	a, c := newAccount(t, g, noBus(t))
 	signIn(t, a)
 	asked, hold := make(chan struct{}), make(chan struct{})
-	g.set(func() {
-		g.problem = func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Do(func() {
+		g.Problem = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Query().Get("grant_type") == "refresh_token" {
 				close(asked)
 				<-hold

@@ -18,7 +18,17 @@ import (
 )
 
 // session is what the server answers to a sign-in and a refresh.
-type session = *types.TokenResponse
+type session struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	ExpiresIn    int    `json:"expires_in"` // seconds
+	User         struct {
+		Email string `json:"email"`
+	} `json:"user"`
+}
+
+// whole reports whether s lets anybody in.
+func (s session) whole() bool { return s.AccessToken != "" && s.RefreshToken != "" && s.ExpiresIn > 0 }
 
 // ErrSignedOut says that nobody is signed in, or no longer.
 var ErrSignedOut error = signedOut{}
@@ -40,8 +50,9 @@ type Error struct {
 
 // Codes of our own.
 const (
-	codeAway   = "unreachable"
-	codePortal = "portal" // something else than the server answered
+	codeAway     = "unreachable"
+	codePortal   = "portal" // something else than the server answered
+	codeLoopback = "loopback"
 )
 
 func (e *Error) Error() string {
@@ -82,10 +93,28 @@ func (e *Error) Sentence() string {
 		return "The sign-in service cannot be reached. Check the internet connection."
 	case codePortal:
 		return "Something other than the sign-in service answered. Sign in to the network in a browser, or check SUPABASE_URL."
+	case codeLoopback:
+		return "This computer lets no program listen for the browser's answer. Sign in with your e-mail address instead."
+	case "access_denied":
+		return "The other service did not let you in, or you said no. Try again, or sign in with your e-mail address."
 	case "invalid_credentials":
 		return "The e-mail address or the password is wrong."
 	case "email_not_confirmed":
 		return "Your e-mail address is not confirmed yet. Open the link in the message that was sent to you."
+	case "otp_expired", "otp_disabled":
+		return "The code is wrong or too old. Check it, or have another one sent."
+	case "weak_password":
+		return "The password is too easy to guess. Take a longer one."
+	case "same_password":
+		return "This is the password you had. Take another one."
+	case "user_already_exists", "email_exists":
+		return "There is an account with this e-mail address already. Sign in instead."
+	case "signup_disabled", "email_provider_disabled", "provider_disabled":
+		return "This way of signing in is switched off. Take another one."
+	case "over_email_send_rate_limit":
+		return "A message was sent a moment ago. Look for it, or wait a minute and try again."
+	case "bad_code_verifier", "flow_state_expired", "flow_state_not_found", "bad_oauth_state", "bad_oauth_callback":
+		return "The sign-in in the browser took too long or was begun elsewhere. Try again."
 	case "user_banned":
 		return "This account is blocked. Please write to the support."
 	case "validation_failed", "email_address_invalid":
@@ -108,37 +137,27 @@ func (e *Error) Sentence() string {
 // errors that can be told apart. The library's own sign-in is not used, since
 // it changes the client under the feet of others; nor is its automatic refresh,
 // which nothing can stop.
-func (a *Account) ask(ctx context.Context, call func(gotrue.Client) (session, error)) (session, error) {
+func (a *Account) ask(ctx context.Context, call func(gotrue.Client) (*types.TokenResponse, error)) (s session, err error) {
 	got, err := call(a.auth.WithClient(http.Client{Transport: carrier{ctx, a.o.Transport}}))
 	if err != nil {
-		return nil, known(ctx, err)
+		return s, known(ctx, err)
 	}
-	if got.AccessToken == "" || got.RefreshToken == "" || got.ExpiresIn <= 0 {
-		return nil, &Error{Status: http.StatusOK, Code: codePortal}
+	s.AccessToken, s.RefreshToken, s.ExpiresIn, s.User.Email = got.AccessToken, got.RefreshToken, got.ExpiresIn, got.User.Email
+	if !s.whole() {
+		return s, &Error{Status: http.StatusOK, Code: codePortal}
 	}
-	return got, nil
+	return s, nil
 }
 
-// tell ends a sign-in at the server. The library would end those of all the
-// person's devices.
-func (a *Account) tell(ctx context.Context, access string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.o.SupabaseURL+"/auth/v1/logout?scope=local", nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("apikey", a.o.Key)
-	req.Header.Set("Authorization", "Bearer "+access)
-	resp, err := (&http.Client{Transport: carrier{ctx, a.o.Transport}}).Do(req)
+// tell ends a sign-in at the server, or all of the person's. The library would
+// always end all.
+func (a *Account) tell(ctx context.Context, access, scope string) error {
+	err := a.call(ctx, http.MethodPost, "/logout?scope="+scope, access, nil, nil)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status/100 == 4 { // it is over already
 		return nil
 	}
-	if err != nil {
-		return known(ctx, err)
-	}
-	return resp.Body.Close()
+	return err
 }
 
 // known returns err as an *Error, or ctx's when that was given up.
