@@ -50,7 +50,7 @@ func (w *Window) bindKeys() {
 	canvas := w.win.Canvas()
 	plain := map[fyne.KeyName]func(*Window){}
 	unlessDialog := func(do func(*Window)) {
-		if canvas.Overlays().Top() == nil {
+		if canvas.Overlays().Top() == nil && w.listening == nil {
 			do(w)
 		}
 	}

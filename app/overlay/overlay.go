@@ -38,6 +38,7 @@ import (
 type Options struct {
 	Settings     Settings // as LoadSettings returned them
 	SettingsPath string   // where changes are saved; empty: nowhere
+	Hotkeys      bool     // take the keys that work everywhere
 	Notice       string   // a sentence to show from the start, such as LoadSettings' problem
 	Events       *Events  // nil: Fyne's own loop
 	Log          *slog.Logger
@@ -138,6 +139,12 @@ type Window struct {
 	problem  *block          // the set-up's notice
 	pushed   string          // a notice of the window itself, until the next command
 	closing  bool
+	hidden   bool // by a key; the interview goes on
+
+	grabber      grabber // of the keys that work everywhere; nil where there are none
+	hotkeyDoes   map[chord]func(*Window)
+	hotkeyErrors map[chord]error
+	listening    func() // gives the keyboard back; nil while no chord is listened for
 
 	mailbox struct { // between Show's callers and Fyne's goroutine
 		sync.Mutex
@@ -196,6 +203,10 @@ func (w *Window) started() {
 	w.settle()
 	w.applyNative()
 	w.idle.start()
+	if w.opts.Hotkeys {
+		w.grabber = openGrabber(w.hotkeyPressed)
+		w.regrab()
+	}
 	w.restoreDocuments()
 }
 
@@ -207,6 +218,9 @@ func (w *Window) release() {
 		w.mailbox.late.Stop()
 	}
 	w.mailbox.Unlock()
+	if w.grabber != nil {
+		w.grabber.close()
+	}
 	w.idle.stop()
 	w.end()
 	w.jobs.Wait()

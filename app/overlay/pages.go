@@ -123,7 +123,7 @@ func (w *Window) helpPage() fyne.CanvasObject {
 		form.Add(label(k.label(), w.look.bodySize(), w.look.text, true))
 		form.Add(label(k.does, w.look.bodySize(), w.look.soft, false))
 	}
-	body := container.NewVBox(form, gap(4),
+	body := container.NewVBox(w.hotkeySection(), gap(6), w.section("In this window", form), gap(4),
 		flush(sentence("The answer follows at the pace of speech and stays put as soon as you scroll it yourself.")))
 	done := widget.NewButton("Done", w.back)
 	done.Importance = widget.HighImportance

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"maps"
 	"strings"
 
 	"fyne.io/fyne/v2/theme"
@@ -35,6 +36,9 @@ func (w *Window) settle() {
 func (w *Window) open(s screen) {
 	w.screen = s
 	w.win.Canvas().Unfocus()
+	if w.listening != nil {
+		w.listening()
+	}
 	switch s {
 	case welcomeScreen:
 		w.win.SetContent(w.welcome())
@@ -184,6 +188,9 @@ func (w *Window) change(edit func(*Settings)) {
 	}
 	if old.OnTop != w.settings.OnTop || old.Opacity != w.settings.Opacity {
 		w.applyNative()
+	}
+	if !maps.Equal(old.Hotkeys, w.settings.Hotkeys) {
+		w.regrab()
 	}
 	if w.opts.Changed != nil {
 		w.opts.Changed(w.settings)

@@ -53,6 +53,8 @@ type Settings struct {
 	Opacity    float64          `json:"opacity"` // minOpacity…1
 	OnTop      bool             `json:"always_on_top"`
 	Places     map[string]Place `json:"places,omitempty"` // by arrangement of monitors
+
+	Hotkeys map[string]string `json:"hotkeys,omitempty"` // chord by action, where it is not the default; empty: off
 }
 
 // Place is where the window stood: the client area's top left corner on the
