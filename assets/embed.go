@@ -1,14 +1,14 @@
-// Package assets is what the programs carry inside: icons, and the rehearsal
-// interview with its sound, captions, answers, résumé and job description. All
-// of it is our own work; every person and company in it is invented, and the
-// voices are synthesised.
+// Package assets is what the programs carry inside: icons, the pages a browser
+// sees after paying, and the rehearsal interview with its sound, captions,
+// answers, résumé and job description. All of it is our own work; every person
+// and company in it is invented, and the voices are synthesised.
 //
 // The sources lie beside what is made from them: icons/*.svg drawn by
 // icons/make.sh, rehearsal/script.txt spoken by rehearsal/make.go. The package
 // holds bytes only and understands none of them.
 package assets
 
-import _ "embed"
+import "embed"
 
 // Icons, as PNG with a transparent background.
 var (
@@ -21,6 +21,12 @@ var (
 	//go:embed icons/tray-dark.png
 	TrayDark []byte // light strokes, for a dark panel; 64 pixels square
 )
+
+// Pages are what a browser sees after paying: pages/* and the icon on them,
+// icons/app.svg.
+//
+//go:embed pages icons/app.svg
+var Pages embed.FS
 
 // The rehearsal interview.
 var (

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+
+	"copilot/billing"
 )
 
 // config is what the environment says. Its fields are described, required and
@@ -22,6 +25,11 @@ type config struct {
 	DatabaseURL     string
 	MigrateURL      string
 	JWTSecret       string
+	StripeKey       string
+	StripeURL       string
+	StripeSecrets   []string // of webhooks
+	StripePrices    map[string]string
+	PublicURL       string
 	MetricsToken    string
 	Addr            string
 	LogLevel        slog.Level
@@ -47,6 +55,15 @@ func (c *config) settings() []setting {
 	database := func(p *string) func(string) error {
 		return func(v string) error { *p = v; return checkDatabase(v) }
 	}
+	price := func(name string) func(string) error {
+		return func(v string) error {
+			if c.StripePrices == nil {
+				c.StripePrices = map[string]string{}
+			}
+			c.StripePrices[name] = v
+			return nil
+		}
+	}
 	return []setting{
 		{name: "SUPABASE_URL", required: true, set: address(&c.SupabaseURL),
 			help: "The project people sign in to, e.g. https://abc.supabase.co. Access tokens are verified with its published keys."},
@@ -70,6 +87,23 @@ func (c *config) settings() []setting {
 		{name: "GROQ_API_KEY", required: true, secret: true, set: text(&c.GroqKey), help: "Groq's key."},
 		{name: "GROQ_URL", fallback: "https://api.groq.com/openai/v1", set: address(&c.GroqURL),
 			help: "Another server of Groq's wire, up to and including the version."},
+		{name: "STRIPE_SECRET_KEY", required: true, secret: true, set: text(&c.StripeKey),
+			help: "Stripe's secret key, or a restricted one that may write customers, checkout and portal sessions, and read the rest of billing."},
+		{name: "STRIPE_WEBHOOK_SECRET", required: true, secret: true, set: func(v string) error {
+			for secret := range strings.SplitSeq(v, ",") {
+				if secret = strings.TrimSpace(secret); len(secret) < 16 {
+					return errors.New("holds a secret that is shorter than 16 characters")
+				}
+				c.StripeSecrets = append(c.StripeSecrets, secret)
+			}
+			return nil
+		}, help: "Signs Stripe's webhooks; -stripe-setup prints it. Two, with a comma between, while one replaces the other."},
+		{name: "STRIPE_PRICE_MINUTES", set: price(billing.PriceMinutes120),
+			help: "Stripe's id of the price of 120 minutes. Without it the price with the lookup key minutes_120, which -stripe-setup makes."},
+		{name: "STRIPE_PRICE_PRO", set: price(billing.PriceProMonthly), help: "The same of Pro, with the lookup key pro_monthly."},
+		{name: "STRIPE_URL", set: address(&c.StripeURL), help: "A stand-in for Stripe. Without it Stripe itself."},
+		{name: "PUBLIC_URL", set: address(&c.PublicURL),
+			help: "Where people's browsers reach this server; Stripe sends them back to it. Without it https://$RAILWAY_PUBLIC_DOMAIN, as Railway sets it, or localhost."},
 		{name: "METRICS_TOKEN", secret: true, set: text(&c.MetricsToken),
 			help: "Bearer token for /metrics. Without it only this machine may read them."},
 		{name: "ADDR", set: text(&c.Addr), help: "Where to listen: host:port or :port. Without it :$PORT, as Railway sets it, or :8000."},
@@ -78,12 +112,16 @@ func (c *config) settings() []setting {
 	}
 }
 
-// loadConfig reads and checks the environment. All problems are reported
-// together, one a line, and none repeats a secret's value.
-func loadConfig(getenv func(string) string) (config, error) {
+// loadConfig reads and checks the environment, or of it only the named
+// settings. All problems are reported together, one a line, and none repeats a
+// secret's value.
+func loadConfig(getenv func(string) string, only ...string) (config, error) {
 	var c config
 	var problems []error
 	for _, s := range c.settings() {
+		if len(only) > 0 && !slices.Contains(only, s.name) {
+			continue
+		}
 		v := strings.TrimSpace(getenv(s.name))
 		if v == "" {
 			v = s.fallback
@@ -108,6 +146,13 @@ func loadConfig(getenv func(string) string) (config, error) {
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		problems = append(problems, errors.New("ADDR is not like :8000 or 127.0.0.1:8000"))
+	}
+	if c.PublicURL == "" {
+		if domain := strings.TrimSpace(getenv("RAILWAY_PUBLIC_DOMAIN")); domain != "" {
+			c.PublicURL = "https://" + domain
+		} else if _, port, err := net.SplitHostPort(c.Addr); err == nil {
+			c.PublicURL = "http://localhost:" + port
+		}
 	}
 	if c.MigrateURL == "" {
 		c.MigrateURL = c.DatabaseURL
@@ -182,6 +227,8 @@ func (c config) LogValue() slog.Value {
 		slog.String("supabase_jwt_secret", presence(c.JWTSecret)),
 		slog.String("deepgram_url", c.DeepgramURL), slog.String("deepgram_api_key", presence(c.DeepgramKey)),
 		slog.String("groq_url", c.GroqURL), slog.String("groq_api_key", presence(c.GroqKey)),
-		slog.String("metrics_token", presence(c.MetricsToken)), slog.String("addr", c.Addr),
+		slog.String("stripe_url", c.StripeURL), slog.String("stripe_secret_key", presence(c.StripeKey)),
+		slog.Int("stripe_webhook_secrets", len(c.StripeSecrets)), slog.Any("stripe_prices", c.StripePrices),
+		slog.String("public_url", c.PublicURL), slog.String("metrics_token", presence(c.MetricsToken)), slog.String("addr", c.Addr),
 	)
 }

@@ -14,6 +14,9 @@ func complete() map[string]string {
 		"SUPABASE_DB_URL":  "postgres://copilot_backend:canary@db.abc.supabase.co:5432/postgres?sslmode=verify-full",
 		"DEEPGRAM_API_KEY": "dg_canary",
 		"GROQ_API_KEY":     "gsk_canary",
+
+		"STRIPE_SECRET_KEY":     "sk_test_canary",
+		"STRIPE_WEBHOOK_SECRET": "whsec_canary_canary, whsec_canary_second",
 	}
 }
 
@@ -27,7 +30,8 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.SupabaseURL != "https://abc.supabase.co" || c.DeepgramURL != "https://api.deepgram.com" ||
-		c.GroqURL != "https://api.groq.com/openai/v1" || c.Addr != ":8000" || c.LogLevel != slog.LevelInfo || c.MigrateURL != c.DatabaseURL {
+		c.GroqURL != "https://api.groq.com/openai/v1" || c.Addr != ":8000" || c.LogLevel != slog.LevelInfo || c.MigrateURL != c.DatabaseURL ||
+		len(c.StripeSecrets) != 2 || c.PublicURL != "http://localhost:8000" {
 		t.Errorf("%+v", c)
 	}
 	env := complete()
@@ -42,14 +46,14 @@ func TestConfigProblems(t *testing.T) {
 	_, err := loadConfig(from(map[string]string{
 		"SUPABASE_URL": "http://abc.supabase.co", "SUPABASE_DB_URL": "postgres://u:canary@db.example.com/postgres",
 		"SUPABASE_JWT_SECRET": "canary", "DEEPGRAM_URL": "ftp://x", "GROQ_URL": "https://u:canary@x",
-		"ADDR": "8000", "LOG_LEVEL": "loud", "GROQ_API_KEY": "canary\ncanary",
+		"ADDR": "8000", "LOG_LEVEL": "loud", "GROQ_API_KEY": "canary\ncanary", "STRIPE_WEBHOOK_SECRET": "canary", "PUBLIC_URL": "canary.example",
 	}))
 	if err == nil {
 		t.Fatal("no problem")
 	}
 	lines := strings.Split(err.Error(), "\n")
 	for _, name := range []string{"SUPABASE_URL", "SUPABASE_DB_URL", "SUPABASE_JWT_SECRET", "DEEPGRAM_API_KEY", "DEEPGRAM_URL",
-		"GROQ_API_KEY", "GROQ_URL", "ADDR", "LOG_LEVEL"} {
+		"GROQ_API_KEY", "GROQ_URL", "ADDR", "LOG_LEVEL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "PUBLIC_URL"} {
 		found := 0
 		for _, line := range lines {
 			if strings.HasPrefix(line, name+" ") {
@@ -110,8 +114,10 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s is not explained", s.name)
 		}
 	}
-	if !strings.Contains(b.String(), "-migrate") {
-		t.Error("-migrate is not explained")
+	for _, flag := range []string{"-migrate", "-stripe-setup", "-reconcile"} {
+		if !strings.Contains(b.String(), flag) {
+			t.Errorf("%s is not explained", flag)
+		}
 	}
 	if err := run(t.Context(), []string{"-migrat"}, from(nil), &b); err == nil {
 		t.Error("an unknown flag was accepted")

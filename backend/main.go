@@ -45,9 +45,14 @@ func main() {
 
 const usage = `Backend of Interview Copilot.
 
-usage: backend [-migrate]
+usage: backend [-migrate | -stripe-setup | -reconcile]
 
-  -migrate   bring the database's schema up to date, print what was applied, and end
+  -migrate        bring the database's schema up to date, print what was applied, and end
+  -stripe-setup   make at Stripe what is sold, the customers' portal and, when PUBLIC_URL is
+                  public, the webhook endpoint; print the environment to set, and end.
+                  It needs STRIPE_SECRET_KEY and changes nothing that is right already
+  -reconcile      ask Stripe for the payments of the last 30 days, make up for webhooks that
+                  were lost, and end. A server does the same each 15 minutes for four days
 `
 
 // run does what the arguments ask for, and serves until ctx is cancelled.
@@ -56,6 +61,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage); explain(stderr) }
 	migrate := flags.Bool("migrate", false, "")
+	stripeSetup := flags.Bool("stripe-setup", false, "")
+	reconcile := flags.Bool("reconcile", false, "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
@@ -63,6 +70,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unknown argument %q; see backend -h", flags.Arg(0))
+	}
+	if *stripeSetup {
+		return setUpStripe(ctx, getenv, os.Stdout)
 	}
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -73,6 +83,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 		applied, err := supabase.Migrate(ctx, c.MigrateURL)
 		log.Info("migrations", "applied", applied)
 		return err
+	}
+	if *reconcile {
+		return reconcilePayments(ctx, c, log)
 	}
 	return serve(ctx, c, log)
 }
@@ -98,7 +111,7 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	defer deepgram.Close()
 
 	s, err := server.New(server.Options{
-		Store: db, Groq: groq, Deepgram: deepgram, Instance: instanceName(),
+		Store: db, Groq: groq, Deepgram: deepgram, Stripe: newStripe(c), Instance: instanceName(),
 		Issuer: c.SupabaseURL + "/auth/v1", Secret: c.JWTSecret, MetricsToken: c.MetricsToken, Log: log,
 	})
 	if err != nil {

@@ -77,6 +77,7 @@ func TestProgram(t *testing.T) {
 		"SUPABASE_URL": vendor.URL, "SUPABASE_DB_URL": db.URL("copilot_backend"), "SUPABASE_MIGRATE_URL": db.URL("postgres"),
 		"SUPABASE_JWT_SECRET": secret, "DEEPGRAM_API_KEY": "k", "DEEPGRAM_URL": vendor.URL,
 		"GROQ_API_KEY": "k", "GROQ_URL": vendor.URL + "/openai/v1", "ADDR": "127.0.0.1:0",
+		"STRIPE_SECRET_KEY": "sk_test_k", "STRIPE_WEBHOOK_SECRET": "whsec_of_the_tests", "STRIPE_URL": vendor.URL,
 	})
 	var log lines
 	for range 2 { // the second time there is nothing to do

@@ -28,6 +28,9 @@ const (
 	PathWebhook           = "/webhook"
 	PathCheckoutDone      = "/checkout/done"
 	PathCheckoutCancelled = "/checkout/cancelled"
+	PathCheckoutStatus    = "/checkout/status"
+	PathPortalDone        = "/checkout/portal"
+	PathReceipts          = "/v1/receipts"
 )
 
 // HeaderSession names the live session an answer is asked for.
@@ -46,6 +49,7 @@ const (
 	NoSession        Code = "no_session"        // unknown, ended, or somebody else's
 	SessionPaused    Code = "session_paused"    // paused time is free and has no answers
 	PlanRequired     Code = "plan_required"     // the model or persona belongs to Pro
+	AlreadyPro       Code = "already_pro"       // the plan is paid for; the portal changes it
 	Invalid          Code = "invalid"           // the request is not understood
 	TooLarge         Code = "too_large"
 	NotFound         Code = "not_found"
@@ -62,7 +66,7 @@ func (c Code) Status() int {
 		return http.StatusPaymentRequired
 	case PlanRequired:
 		return http.StatusForbidden
-	case SessionElsewhere, SessionPaused:
+	case SessionElsewhere, SessionPaused, AlreadyPro:
 		return http.StatusConflict
 	case NoSession, NotFound:
 		return http.StatusNotFound
@@ -177,6 +181,48 @@ type Entry struct {
 type Ledger struct {
 	Entries []Entry `json:"entries"`
 	Next    int64   `json:"next,omitempty"`
+}
+
+// Kinds of a Receipt.
+const (
+	ReceiptPayment = "payment"
+	ReceiptSession = "session"
+)
+
+// Receipt is a payment or a session, as its owner sees it afterwards.
+type Receipt struct {
+	Kind string    `json:"kind"`
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"` // paid, or begun
+	// Minutes of a payment were bought, of a session charged (0 under Pro).
+	Minutes int `json:"minutes"`
+
+	// Of a payment. RefundedCents went back, or is held by a dispute.
+	Title         string `json:"title,omitempty"`
+	AmountCents   int64  `json:"amount_cents,omitempty"`
+	RefundedCents int64  `json:"refunded_cents,omitempty"`
+	Currency      string `json:"currency,omitempty"`
+
+	// Of a session; without EndedAt it runs.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+	Reason  Reason     `json:"reason,omitempty"`
+}
+
+// Receipts is a page of receipts, newest first (GET /v1/receipts); Next, when
+// set, is the ?before= of the next.
+type Receipts struct {
+	Receipts []Receipt  `json:"receipts"`
+	Next     *time.Time `json:"next,omitempty"`
+}
+
+// CheckoutStatus is what has become of a payment page (GET /checkout/status,
+// with its id; for nobody in particular). The account's numbers are shown for
+// an hour after the payment.
+type CheckoutStatus struct {
+	Paid        bool  `json:"paid"`
+	Price       Price `json:"price,omitempty"`
+	MinutesLeft *int  `json:"minutes_left,omitempty"`
+	Unlimited   bool  `json:"unlimited,omitempty"`
 }
 
 // Price names what is for sale.

@@ -44,6 +44,16 @@ func (c *Client) Ledger(ctx context.Context, before int64) (Ledger, error) {
 	return l, c.call(ctx, http.MethodGet, PathLedger, q, nil, &l)
 }
 
+// Receipts returns the newest receipts, or those from before an instant.
+func (c *Client) Receipts(ctx context.Context, before time.Time) (Receipts, error) {
+	var r Receipts
+	q := url.Values{}
+	if !before.IsZero() {
+		q.Set("before", before.Format(time.RFC3339Nano))
+	}
+	return r, c.call(ctx, http.MethodGet, PathReceipts, q, nil, &r)
+}
+
 // Checkout returns the payment page for a price.
 func (c *Client) Checkout(ctx context.Context, p Price) (Page, error) {
 	var page Page

@@ -24,6 +24,7 @@ var sentences = map[api.Code]string{
 	api.NoSession:        "This session is over or was never there. Start a new one.",
 	api.SessionPaused:    "The session is paused. Resume it to go on.",
 	api.PlanRequired:     "This belongs to Pro.",
+	api.AlreadyPro:       "This account has Pro already. Manage the subscription instead.",
 	api.Invalid:          "The server does not understand this request. Please update the program.",
 	api.TooLarge:         "The request is too long. Shorten the résumé or the job description.",
 	api.NotFound:         "The server does not know this request. Please update the program.",

@@ -53,11 +53,12 @@ type usage struct {
 
 	mu     sync.Mutex
 	people map[string]*spending
+	asks   bucket // of everybody who asks what became of a payment page
 }
 
 type spending struct {
-	requests, tokens, opens bucket
-	parallel                int
+	requests, tokens, opens, buys bucket
+	parallel                      int
 }
 
 func newUsage(l Limits, now func() time.Time) *usage {
@@ -78,6 +79,25 @@ func (u *usage) open(id string) (time.Duration, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.of(id).opens.take(1, float64(u.limits.Opens), u.now())
+}
+
+const (
+	buysAMinute = 10   // payment pages for one person
+	asksAMinute = 6000 // of all people at one instance
+)
+
+// buy spends one payment page.
+func (u *usage) buy(id string) (time.Duration, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.of(id).buys.take(1, buysAMinute, u.now())
+}
+
+// ask spends one question about a payment page; nobody is signed in there.
+func (u *usage) ask() (time.Duration, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.asks.take(1, asksAMinute, u.now())
 }
 
 // answer spends one answer of about that many tokens. When it may go ahead,
@@ -116,7 +136,7 @@ func (u *usage) sweep() {
 	now := u.now()
 	for id, p := range u.people {
 		if p.parallel == 0 && p.requests.full(float64(u.limits.Requests), now) &&
-			p.tokens.full(float64(u.limits.Tokens), now) && p.opens.full(float64(u.limits.Opens), now) {
+			p.tokens.full(float64(u.limits.Tokens), now) && p.opens.full(float64(u.limits.Opens), now) && p.buys.full(buysAMinute, now) {
 			delete(u.people, id)
 		}
 	}

@@ -31,6 +31,10 @@ type metrics struct {
 	upstreamSeconds *prometheus.HistogramVec
 	upstreamErrors  *prometheus.CounterVec
 	grants          *prometheus.CounterVec
+	checkouts       *prometheus.CounterVec
+	webhooks        *prometheus.CounterVec // type, outcome
+	webhookSeconds  prometheus.Histogram
+	reconciled      *prometheus.CounterVec
 	overdrawn       prometheus.Gauge
 	stray           prometheus.Gauge
 }
@@ -73,6 +77,10 @@ func newMetrics() *metrics {
 	m.upstreamSeconds = seconds("upstream_seconds", "Until a vendor accepted or refused.", short, "vendor", "operation")
 	m.upstreamErrors = counter("upstream_errors_total", "Failures of vendors.", "vendor", "kind")
 	m.grants = counter("grants_total", "Deepgram tokens by outcome.", "outcome")
+	m.checkouts = counter("checkouts_total", "Payment pages asked for, by price and outcome.", "price", "outcome")
+	m.webhooks = counter("webhooks_total", "Events of Stripe by type and what came of them.", "type", "outcome")
+	m.webhookSeconds = one(seconds("webhook_seconds", "How long an event of Stripe took.", short))
+	m.reconciled = counter("reconciled_payments_total", "What Stripe was asked again, by what came of it.", "outcome")
 	m.overdrawn = gauge("reconcile_overdrawn_minutes", "Minutes streamed beyond those charged, in the period reconciled last.")
 	m.stray = gauge("reconcile_stray_minutes", "Minutes streamed without a known session, in the period reconciled last.")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,7 @@ type Store interface {
 	Ledger(ctx context.Context, user string, before int64, limit int) ([]supabase.Entry, error)
 	SessionsBetween(ctx context.Context, from, to time.Time) ([]supabase.Receipt, error)
 	Ping(ctx context.Context) error
+	Till
 }
 
 // Answerer is Groq.
@@ -66,6 +68,7 @@ type Options struct {
 	Store    Store
 	Groq     Answerer
 	Deepgram Grantor
+	Stripe   Seller // nil: nothing is sold, and the routes of payment say so
 	Instance string // names this process among those that share the store
 	// Issuer signs the access tokens: the project's URL with /auth/v1. Its keys
 	// are fetched from there, unless Secret is set: then, for development only,
@@ -86,6 +89,7 @@ type Server struct {
 	store        Store
 	groq         Answerer
 	deepgram     Grantor
+	stripe       Seller
 	instance     string
 	metricsToken string
 	patience     time.Duration
@@ -120,7 +124,7 @@ func New(o Options) (*Server, error) {
 		o.Patience = time.Second
 	}
 	s := &Server{
-		store: o.Store, groq: o.Groq, deepgram: o.Deepgram, instance: o.Instance,
+		store: o.Store, groq: o.Groq, deepgram: o.Deepgram, stripe: o.Stripe, instance: o.Instance,
 		metricsToken: o.MetricsToken, patience: o.Patience, log: o.Log, now: time.Now,
 		usage: newUsage(o.Limits, time.Now), metrics: newMetrics(),
 		upgrader: websocket.Upgrader{
@@ -142,8 +146,7 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler serves the routes of package api, but those of payment, and the
-// operator's.
+// Handler serves the routes of package api and the operator's.
 func (s *Server) Handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	route := func(pattern string, maxBody int64, h http.HandlerFunc) {
@@ -155,6 +158,28 @@ func (s *Server) Handler() *http.ServeMux {
 	route("GET "+api.PathModels, small, s.signedIn(s.listModels))
 	route("GET "+api.PathAccount, small, s.signedIn(s.showAccount))
 	route("GET "+api.PathLedger, small, s.signedIn(s.showLedger))
+	route("GET "+api.PathReceipts, small, s.signedIn(s.showReceipts))
+	for _, sold := range []struct {
+		pattern string
+		maxBody int64
+		serve   http.HandlerFunc
+	}{
+		{"POST " + api.PathCheckout, small, s.signedIn(s.startCheckout)},
+		{"POST " + api.PathPortal, small, s.signedIn(s.openPortal)},
+		{"POST " + api.PathWebhook, maxWebhook, s.webhook},
+		{"GET " + api.PathCheckoutStatus, small, s.showCheckout},
+	} {
+		if s.stripe == nil {
+			sold.serve = s.unsold
+		}
+		route(sold.pattern, sold.maxBody, sold.serve)
+	}
+	route("GET "+api.PathCheckoutDone, small, s.page("pages/done.html"))
+	route("GET "+api.PathCheckoutCancelled, small, s.page("pages/cancelled.html"))
+	route("GET "+api.PathPortalDone, small, s.page("pages/portal.html"))
+	for _, file := range []string{"pages/style.css", "pages/done.js", "icons/app.svg"} {
+		route("GET /checkout/"+path.Base(file), small, s.page(file))
+	}
 	route("GET /healthz", small, s.health)
 	route("GET /readyz", small, s.ready)
 	route("GET /metrics", small, s.showMetrics)
@@ -188,6 +213,13 @@ func (s *Server) Run(ctx context.Context) error {
 		{time.Minute, func(ctx context.Context) { s.usage.sweep(); s.warm(ctx) }},
 	} {
 		g.Go(func() error { s.every(ctx, job.every, job.do); return nil })
+	}
+	if s.stripe != nil {
+		g.Go(func() error {
+			s.reconcilePayments(ctx)
+			s.every(ctx, reconcilePace, s.reconcilePayments)
+			return nil
+		})
 	}
 	g.Go(func() error { return s.store.Listen(ctx, s.log, s.heardOf) })
 	g.Go(func() error { s.tell(ctx); return nil })

@@ -135,23 +135,14 @@ func (t *Tx) RecordStripeEvent(ctx context.Context, id, kind string, created tim
 }
 
 // Subscription is what Stripe said of a subscription, and when.
-type Subscription struct {
-	ID                string // Stripe's
-	UserID            string
-	Plan              string // billing.PlanPro
-	Status            string // Stripe's word: active, trialing, past_due, canceled, ...
-	PeriodStart       time.Time
-	PeriodEnd         time.Time
-	CancelAtPeriodEnd bool
-	AsOf              time.Time // when Stripe was asked, or the event's time
-}
+type Subscription = billing.Subscription
 
 // SaveSubscription keeps the newest word about a subscription and reports
-// whether this was it. Error: billing.ErrNoAccount.
-func (t *Tx) SaveSubscription(ctx context.Context, s Subscription) (kept bool, err error) {
+// whether it was news. Error: billing.ErrNoAccount.
+func (t *Tx) SaveSubscription(ctx context.Context, s Subscription) (changed bool, err error) {
 	err = t.tx.QueryRow(ctx, `select private.save_subscription($1::uuid, $2, $3, $4, $5, $6, $7, $8)`, s.UserID, s.ID,
-		s.Plan, s.Status, s.PeriodStart, s.PeriodEnd, s.CancelAtPeriodEnd, s.AsOf).Scan(&kept)
-	return kept, translate(err)
+		s.Plan, s.Status, s.PeriodStart, s.PeriodEnd, s.CancelAtPeriodEnd, s.AsOf).Scan(&changed)
+	return changed, translate(err)
 }
 
 // SetCustomer remembers the person's Stripe customer and returns the one to
