@@ -9,20 +9,23 @@ import (
 	"unicode/utf8"
 )
 
-// Export writes an interview as a document: everything that was said and
-// suggested, with the person's notes and the debrief. figures are further lines
-// about the interview, such as its counts. Times are shown as in loc.
-
-// ExportMarkdown writes CommonMark in which nothing of the interview's own text
-// is taken for markup.
+// ExportMarkdown writes an interview as a document: what was said and suggested,
+// the person's notes and the debrief. figures are further lines about it, such
+// as its counts; times are those of loc. It is CommonMark in which nothing of
+// the interview's own text is taken for markup.
 func ExportMarkdown(w io.Writer, p Past, figures []string, loc *time.Location) error {
 	var b strings.Builder
+	list := false
 	for _, part := range parts(p, figures, loc) {
+		if list && part.kind != bulletPart {
+			b.WriteString("\n")
+		}
+		list = part.kind == bulletPart
 		switch part.kind {
 		case titlePart:
 			b.WriteString("# ")
 		case headingPart:
-			b.WriteString("\n## ")
+			b.WriteString("## ")
 		case bulletPart:
 			b.WriteString("- ")
 		case answerPart:
@@ -121,7 +124,7 @@ func parts(p Past, figures []string, loc *time.Location) []part {
 		at := fmt.Sprintf("%d:%02d  ", int(t.At.Minutes()), int(t.At.Seconds())%60)
 		switch t.Speaker {
 		case SpeakerAnswer:
-			add(answerPart, append([]textSpan{{"Suggested: ", true}}, spans(strings.ReplaceAll(strings.TrimSpace(t.Text), "\n", " "))...)...)
+			add(answerPart, append([]textSpan{{"Suggested: ", true}}, spans(oneLine(t.Text))...)...)
 		case SpeakerInterviewer:
 			add(plainPart, textSpan{at + "Interviewer: ", true}, textSpan{clean(t.Text), false})
 		default:
@@ -129,6 +132,17 @@ func parts(p Past, figures []string, loc *time.Location) []part {
 		}
 	}
 	return out
+}
+
+// oneLine joins the lines and points of a suggested answer.
+func oneLine(answer string) string {
+	var lines []string
+	for line := range strings.Lines(answer) {
+		if line = strings.TrimPrefix(strings.TrimSpace(line), "- "); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " · ")
 }
 
 // markdownParts understands the little Markdown that models write here.

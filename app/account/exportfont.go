@@ -28,6 +28,7 @@ type Fonts struct {
 // fontShelf finds a font for every character and keeps what was used of each.
 type fontShelf struct {
 	cache         string
+	alone         bool // without the system's fonts
 	regular, bold *font.Face
 	loaders       map[*font.Font]*ot.Loader
 	system        *fontscan.FontMap // nil until the first character that is missing
@@ -35,8 +36,8 @@ type fontShelf struct {
 	byFont        map[*font.Font]*embedded
 }
 
-func newFontShelf(f Fonts) (*fontShelf, error) {
-	s := &fontShelf{cache: f.Cache, loaders: map[*font.Font]*ot.Loader{}, byFont: map[*font.Font]*embedded{}}
+func newFontShelf(f Fonts, system bool) (*fontShelf, error) {
+	s := &fontShelf{cache: f.Cache, alone: !system, loaders: map[*font.Font]*ot.Loader{}, byFont: map[*font.Font]*embedded{}}
 	for _, file := range []struct {
 		data []byte
 		face **font.Face
@@ -100,6 +101,9 @@ func (f *shelfFaces) ResolveFace(r rune) *font.Face {
 
 // fromSystem returns a font of this computer that has r, or nil.
 func (s *fontShelf) fromSystem(r rune) *font.Face {
+	if s.alone {
+		return nil
+	}
 	if s.system == nil {
 		s.system = fontscan.NewFontMap(log.New(io.Discard, "", 0))
 		if err := s.system.UseSystemFonts(s.cache); err != nil {

@@ -42,19 +42,37 @@ var styles = [...]style{
 // used glyphs are in the file. A character that neither fonts nor this computer
 // have is shown as a box, and still copied right.
 func ExportPDF(w io.Writer, p Past, figures []string, loc *time.Location, fonts Fonts) error {
-	shelf, err := newFontShelf(fonts)
+	whole := parts(p, figures, loc)
+	file, err := typeset(whole, clean(p.Title), fonts, true)
+	if err != nil { // a damaged font among the computer's own
+		file, err = typeset(whole, clean(p.Title), fonts, false)
+	}
+	if err == nil {
+		_, err = w.Write(file)
+	}
 	if err != nil {
 		return fmt.Errorf("write pdf: %w", err)
 	}
+	return nil
+}
+
+// typeset makes the file, with the computer's fonts or without.
+func typeset(whole []part, title string, fonts Fonts, system bool) (file []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the font library trusts what a font says of itself
+			err = fmt.Errorf("a font is damaged: %v", p)
+		}
+	}()
+	shelf, err := newFontShelf(fonts, system)
+	if err != nil {
+		return nil, err
+	}
 	s := &typesetter{shelf: shelf}
-	for _, part := range parts(p, figures, loc) {
+	for _, part := range whole {
 		s.part(part)
 	}
 	s.finishPage()
-	if err := s.write(w, clean(p.Title)); err != nil {
-		return fmt.Errorf("write pdf: %w", err)
-	}
-	return nil
+	return s.write(title)
 }
 
 // typesetter sets parts on pages.
@@ -80,10 +98,14 @@ func (s *typesetter) part(p part) {
 	}
 	var text []rune
 	var runs []shaping.Input
+	var bold []bool
 	for _, span := range p.spans {
 		from := len(text)
 		text = append(text, []rune(span.text)...)
-		runs = append(runs, shaping.Input{RunStart: from, RunEnd: len(text), Size: points(st.size)})
+		if len(text) > from {
+			runs = append(runs, shaping.Input{RunStart: from, RunEnd: len(text), Size: points(st.size)})
+			bold = append(bold, st.bold || span.bold)
+		}
 	}
 	if len(text) == 0 {
 		return
@@ -92,7 +114,7 @@ func (s *typesetter) part(p part) {
 	var outputs []shaping.Output
 	for i, run := range runs {
 		run.Text, run.Direction, run.Language = text, direction, language.NewLanguage("en")
-		faces := s.shelf.faces(st.bold || p.spans[i].bold)
+		faces := s.shelf.faces(bold[i])
 		for _, in := range s.segment.Split(run, faces) {
 			outputs = append(outputs, s.shaper.Shape(in))
 		}
@@ -201,7 +223,7 @@ func (s *typesetter) finishPage() {
 }
 
 // write writes the file.
-func (s *typesetter) write(w io.Writer, title string) error {
+func (s *typesetter) write(title string) ([]byte, error) {
 	s.number()
 	f := &pdfFile{}
 	catalog, tree, info := f.reserve(), f.reserve(), f.reserve()
@@ -222,13 +244,13 @@ func (s *typesetter) write(w io.Writer, title string) error {
 	}
 	for i := range fonts {
 		if err := fonts[i].write(f, ids[i]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f.object(tree, fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", len(s.pages), kids.String()))
 	f.object(info, fmt.Sprintf("<< /Title %s /Producer (Interview Copilot) >>", textString(title)))
 	f.object(catalog, fmt.Sprintf("<< /Type /Catalog /Pages %d 0 R /ViewerPreferences << /DisplayDocTitle true >> >>", tree))
-	return f.writeTo(w, catalog, info)
+	return f.bytes(catalog, info), nil
 }
 
 // number puts a number at the foot of each page, when there are several.
@@ -286,7 +308,7 @@ func (f *pdfFile) stream(entries string, data []byte) (id int) {
 	return id
 }
 
-func (f *pdfFile) writeTo(w io.Writer, catalog, info int) error {
+func (f *pdfFile) bytes(catalog, info int) []byte {
 	head := "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 	var tail strings.Builder
 	fmt.Fprintf(&tail, "xref\n0 %d\n0000000000 65535 f \n", len(f.offsets)+1)
@@ -295,6 +317,5 @@ func (f *pdfFile) writeTo(w io.Writer, catalog, info int) error {
 	}
 	fmt.Fprintf(&tail, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R >>\nstartxref\n%d\n%%%%EOF\n",
 		len(f.offsets)+1, catalog, info, len(head)+f.body.Len())
-	_, err := io.WriteString(w, head+f.body.String()+tail.String())
-	return err
+	return []byte(head + f.body.String() + tail.String())
 }

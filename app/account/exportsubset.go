@@ -18,7 +18,7 @@ func subset(l *ot.Loader, glyphs []ot.GID) ([]byte, error) {
 		return b
 	}
 	head, glyf := slices.Clone(table("head")), table("glyf")
-	offsets := outlines(head, table("loca"), table("maxp"), len(glyf))
+	offsets := outlineOffsets(head, table("loca"), table("maxp"), len(glyf))
 	if offsets == nil {
 		return nil, errFont
 	}
@@ -51,21 +51,28 @@ func subset(l *ot.Loader, glyphs []ot.GID) ([]byte, error) {
 	}
 	loca = binary.BigEndian.AppendUint32(loca, uint32(len(outlines)))
 	binary.BigEndian.PutUint16(head[50:], 1) // the offsets are long
-	tables := []ot.Table{
-		{Tag: ot.MustNewTag("glyf"), Content: outlines}, {Tag: ot.MustNewTag("loca"), Content: loca},
-		{Tag: ot.MustNewTag("head"), Content: head},
-	}
-	for _, name := range []string{"cvt ", "fpgm", "hhea", "hmtx", "maxp", "prep"} {
-		if b := table(name); len(b) > 0 {
-			tables = append(tables, ot.Table{Tag: ot.MustNewTag(name), Content: b})
+	var tables []ot.Table
+	for _, name := range []string{"cvt ", "fpgm", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "prep"} { // in the order of the file
+		content := table(name)
+		switch name {
+		case "glyf":
+			content = outlines
+		case "head":
+			content = head
+		case "loca":
+			content = loca
+		}
+		if len(content) > 0 {
+			content = append(slices.Clip(content), make([]byte, -len(content)&3)...) // the next begins at a word
+			tables = append(tables, ot.Table{Tag: ot.MustNewTag(name), Content: content})
 		}
 	}
 	return ot.WriteTTF(tables), nil
 }
 
-// outlines returns where each glyph's outline begins in glyf, and the end; nil
+// outlineOffsets returns where each glyph's outline begins in glyf, and the end; nil
 // when the font contradicts itself.
-func outlines(head, loca, maxp []byte, size int) []int {
+func outlineOffsets(head, loca, maxp []byte, size int) []int {
 	if len(head) < 54 || len(maxp) < 6 {
 		return nil
 	}
