@@ -22,11 +22,38 @@ grant usage on schema auth to postgres, anon, authenticated, service_role;
 
 create table auth.users (
   id uuid primary key,
-  email text unique,
-  encrypted_password text,
+  aud varchar(255) default 'authenticated',
+  role varchar(255) default 'authenticated',
+  email varchar(255) unique,
+  encrypted_password varchar(255),
+  phone text unique,
+  email_confirmed_at timestamptz,
+  phone_confirmed_at timestamptz,
+  confirmed_at timestamptz generated always as (least(email_confirmed_at, phone_confirmed_at)) stored,
+  invited_at timestamptz,
+  confirmation_token varchar(255),
+  confirmation_sent_at timestamptz,
+  recovery_token varchar(255),
+  recovery_sent_at timestamptz,
+  email_change varchar(255),
+  email_change_token_new varchar(255),
+  email_change_token_current varchar(255),
+  email_change_sent_at timestamptz,
+  email_change_confirm_status smallint default 0,
+  phone_change text,
+  phone_change_token varchar(255),
+  phone_change_sent_at timestamptz,
+  reauthentication_token varchar(255),
+  reauthentication_sent_at timestamptz,
   raw_app_meta_data jsonb,
   raw_user_meta_data jsonb,
-  created_at timestamptz default now()
+  banned_until timestamptz,
+  deleted_at timestamptz,
+  is_sso_user boolean not null default false,
+  is_anonymous boolean not null default false,
+  last_sign_in_at timestamptz,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now()
 );
 alter table auth.users owner to supabase_auth_admin;
 alter table auth.users enable row level security;

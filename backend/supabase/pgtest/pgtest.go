@@ -43,9 +43,12 @@ var hosted string
 
 const (
 	superuser = "supabase_admin"
-	template  = "copilot_template"
+	template  = Template
 	socket    = "5432" // names the socket file; no port unless Options.Port
 )
+
+// Template is the name of the database that the others are copied from.
+const Template = "copilot_template"
 
 // Options of a Server. The zero value suits tests.
 type Options struct {
@@ -211,13 +214,12 @@ func (s *Server) initdb(ctx context.Context) (bool, error) {
 	}
 	args := []string{"-D", data, "-U", s.owner(), "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--auth-local=trust"}
 	if s.opt.Password != "" {
-		args = append(args, "--auth-host=scram-sha-256", "--pwfile=/dev/stdin")
+		args = append(args, "--auth-host=scram-sha-256") // the passwords follow, over the socket
 	} else {
 		args = append(args, "--auth-host=trust")
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), args...)
 	cmd.SysProcAttr, cmd.Dir = s.cred, "/"
-	cmd.Stdin = strings.NewReader(s.opt.Password + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -278,7 +280,7 @@ func (s *Server) makeTemplate(ctx context.Context) error {
 	}
 	if s.opt.Password != "" {
 		quoted := "'" + strings.ReplaceAll(s.opt.Password, "'", "''") + "'"
-		for _, role := range []string{"postgres", "authenticator"} {
+		for _, role := range []string{s.owner(), "postgres", "authenticator"} {
 			if err := s.exec(ctx, s.owner(), template, "alter role "+role+" password "+quoted); err != nil {
 				return err
 			}
