@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,17 +220,33 @@ func TestExportPDFOfALongInterview(t *testing.T) {
 	}
 }
 
-// A font that lies about itself is refused, whatever it says.
-func FuzzSubset(f *testing.F) {
-	f.Add(0, byte(0))
-	f.Add(len(goregular.TTF)/2, byte(0xff))
-	f.Add(166, byte('a')) // the font library panics
-	f.Fuzz(func(t *testing.T, at int, value byte) {
-		data := bytes.Clone(goregular.TTF)
-		if at >= 0 && at < len(data) {
-			data[at] = value
-		}
+// A damaged font is an error, also where the font library panics.
+func TestExportPDFWithADamagedFont(t *testing.T) {
+	damaged := bytes.Clone(goregular.TTF)
+	damaged[166] = 'a'
+	for name, data := range map[string][]byte{"lies": damaged, "cut": goregular.TTF[:5000], "none": nil, "text": []byte("no font at all")} {
 		var b bytes.Buffer
-		ExportPDF(&b, Past{Title: "äé"}, nil, zone, Fonts{Regular: data, Bold: gobold.TTF})
+		if err := ExportPDF(&b, Past{Title: "äé"}, nil, zone, Fonts{Regular: data, Bold: gobold.TTF}); err == nil || b.Len() > 0 {
+			t.Errorf("%s: %v, %d bytes written", name, err, b.Len())
+		}
+	}
+}
+
+func FuzzOutlines(f *testing.F) {
+	f.Add([]byte{0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x21, 0, 7, 1, 2, 3, 4, 0, 0, 0, 9, 5, 6}, []byte{0, 0, 0, 1}, []byte{0, 1, 0, 0, 0, 1}, true)
+	f.Fuzz(func(t *testing.T, outline, loca, maxp []byte, long bool) {
+		parts := 0
+		components(outline, func(int) error { parts++; return nil })
+		if parts > len(outline)/6 {
+			t.Errorf("%d parts in %d bytes", parts, len(outline))
+		}
+		head := make([]byte, 54)
+		if long {
+			head[51] = 1
+		}
+		offsets := outlineOffsets(head, loca, maxp, len(outline))
+		if !slices.IsSorted(offsets) || len(offsets) > 0 && offsets[len(offsets)-1] > len(outline) {
+			t.Errorf("%v of %d bytes", offsets, len(outline))
+		}
 	})
 }
