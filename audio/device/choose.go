@@ -33,7 +33,7 @@ var virtualDevices = map[string][]string{
 // systemAdvice says what to do where the system's own sound cannot be had.
 var systemAdvice = map[string]string{
 	"darwin":  "To hear the interviewer, install BlackHole (existential.audio/blackhole), play the call through a Multi-Output Device that contains it, and start again.",
-	"windows": "To hear the interviewer, enable \"Stereo Mix\" under Sound settings > Recording, or install VB-Cable, and start again.",
+	"windows": "To hear the interviewer, connect and enable an output under Sound settings. Where its sound cannot be had, enable \"Stereo Mix\" or install VB-Cable, and choose that.",
 	"linux":   "To hear the interviewer, install and start PulseAudio or PipeWire's pulse server.",
 }
 

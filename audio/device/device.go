@@ -12,10 +12,11 @@
 // configuration of our own, and a second connection to the server watches that
 // each stream really sits on the device it was opened for: a server moves a
 // stream whose device is unplugged to the default source, so that the
-// interviewer's lane would silently become the microphone. Elsewhere the
-// system's sound needs a loopback device, which is recognised by its name.
+// interviewer's lane would silently become the microphone. On Windows every
+// output can be listened to (loopback_windows.go). On macOS the system's sound
+// needs a loopback device, which is recognised by its name.
 //
-// This is the only package that knows PortAudio.
+// This is the only package that knows PortAudio, and miniaudio for that one lane.
 package device
 
 import (

@@ -167,6 +167,8 @@ func (s *stream) ready() (bool, error) {
 	return n >= len(s.block)/s.channels, nil
 }
 
+func (s *stream) sampleRate() int { return s.rate }
+
 func (s *stream) close() {
 	_ = quietly(nil, s.pa.Close) // aborts first; nothing can be done about an error
 }

@@ -52,7 +52,7 @@ func (c *Capture) capturePorts(ctx context.Context, h *hub, wait time.Duration, 
 	if err != nil {
 		return false, err
 	}
-	microphone, system := choosePorts(runtime.GOOS, all, c.config)
+	microphone, system := choosePorts(runtime.GOOS, append(all, loopbacks(all)...), c.config)
 	ctx, cancel := context.WithCancel(ctx)
 	var lanes sync.WaitGroup
 	defer lanes.Wait()
@@ -102,16 +102,33 @@ func supervise(ctx context.Context, live int, wait time.Duration, ended <-chan a
 	}
 }
 
+// input is an open device, for one goroutine.
+type input interface {
+	ready() (bool, error)   // would read return at once?
+	read() ([]int16, error) // the next 20 ms as mono, valid until the next read
+	waiting() time.Duration // for how long no data has come
+	sampleRate() int
+	close()
+}
+
+func openPort(p port) (input, error) {
+	if p.api == loopbackAPI {
+		return openLoopback(p)
+	}
+	return openStream(nil, p.index, channelsOf(p), p.rate)
+}
+
 // readPort pushes one device's sound until ctx is done (nil) or it fails. It
 // never waits inside PortAudio, where an unplugged device could hold it for ever.
 func readPort(ctx context.Context, h *hub, ch audio.Channel, p port) error {
 	h.report(ch, audio.LaneOpening, p.name, "")
-	s, err := openStream(nil, p.index, channelsOf(p), p.rate)
+	s, err := openPort(p)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := h.open(ch, p.name, s.rate); err != nil {
+	rate := s.sampleRate()
+	if err := h.open(ch, p.name, rate); err != nil {
 		return err
 	}
 	poll := time.NewTicker(pollInterval)
@@ -125,7 +142,7 @@ func readPort(ctx context.Context, h *hub, ch audio.Channel, p port) error {
 			if err != nil {
 				return err
 			}
-			h.push(ch, mono, s.rate)
+			h.push(ch, mono, rate)
 			continue
 		case s.waiting() > 4*stalled:
 			return fmt.Errorf("no data for %v", s.waiting().Round(time.Millisecond))
@@ -148,6 +165,7 @@ func listPorts() ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	all = append(all, loopbacks(all)...)
 	microphone, system := choosePorts(runtime.GOOS, all, Config{})
 	var out []Info
 	for _, kind := range []Kind{Microphone, SystemSound} {
