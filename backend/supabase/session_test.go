@@ -1,7 +1,6 @@
 package supabase
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -356,5 +355,3 @@ func TestTermsAgree(t *testing.T) {
 		}
 	}
 }
-
-func child(string) int { _ = context.Background(); return 0 }
