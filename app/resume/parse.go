@@ -19,10 +19,13 @@ import (
 )
 
 const (
-	maxFile       = 20 << 20         // bytes of a file
-	parseDeadline = 3 * time.Second  // from the first byte of the document to the child's end
-	startDeadline = 60 * time.Second // for the child to get ready; compiling PDFium is the bulk of it
-	maxAnswer     = 4 << 20          // bytes of the child's answer: maxText runes, escaped
+	maxFile       = 20 << 20        // bytes of a file
+	parseDeadline = 3 * time.Second // from the first byte of the document to the child's end
+	maxAnswer     = 4 << 20         // bytes of the child's answer: maxText runes, escaped
+
+	// For the child to get ready; compiling PDFium is the bulk of it. The race
+	// detector makes that ten times longer.
+	startDeadline = raceFactor * time.Minute
 )
 
 // Parse reads the file at path. It takes up to three seconds, plus the time to
