@@ -82,6 +82,9 @@ func finished(text string) int {
 // nobody: it looks for numbers, names, titles and dates that the candidate is
 // said to have, and for the line of the résumé that holds the sentence.
 func (g Grounds) Judge(sentence string) Label {
+	if g.deaf {
+		return Label{}
+	}
 	st := statementOf(sentence)
 	line, fit := g.rests(st)
 	if st.claims {
@@ -155,14 +158,20 @@ type Grounds struct {
 	said               []groundLine       // the newest maxSaid
 	common             map[string]float64 // how many lines of the résumé have a stem
 	year               int
+	deaf               bool // to the language: everything is open
 }
 
 // maxSaid bounds the utterances of the candidate that are remembered.
 const maxSaid = 200
 
 // NewGrounds prepares a profile's documents. now tells how long "to date" is.
+// Only English is judged; of another language every sentence is open.
 func NewGrounds(p Profile, now time.Time) Grounds {
 	g := Grounds{common: map[string]float64{}, year: now.Year()}
+	if l := language(p.Language); l != "en" { // the rules are those of English
+		g.deaf = true
+		return g
+	}
 	g.resume, g.notes, g.job = g.lines(p.Resume), g.lines(p.Notes), g.lines(p.Job)
 	var heading map[string]bool
 	for i := range g.resume { // a heading stands for the lines under it
@@ -181,6 +190,9 @@ func NewGrounds(p Profile, now time.Time) Grounds {
 // Said returns the grounds after the candidate has said something: from then on
 // it may be said again.
 func (g Grounds) Said(text string) Grounds {
+	if g.deaf {
+		return g
+	}
 	g.said = latest(append(slices.Clip(g.said), g.line(text)), maxSaid)
 	return g
 }

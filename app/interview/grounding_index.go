@@ -210,7 +210,15 @@ var vague = words(`last first next year years month months week weeks day days t
 
 // stem returns what forms of a word have in common; "" for words that stand everywhere.
 func stem(w string) string {
-	if little[norm(w)] || firstPerson[w] || vague[w] || w == "" {
+	if vague[w] {
+		return ""
+	}
+	return root(w)
+}
+
+// root is stem for all words but those that are little.
+func root(w string) string {
+	if little[norm(w)] || firstPerson[w] || w == "" {
 		return ""
 	}
 	for _, cut := range []struct{ end, to string }{{"ies", "y"}, {"sses", "ss"}, {"ations", "at"}, {"ation", "at"}, {"ings", ""}, {"ing", ""}, {"ers", ""}, {"ments", ""}, {"ment", ""},
