@@ -65,7 +65,7 @@ func public(address string) bool {
 	return u.Scheme == "https" && !local(u.Hostname()) && (ip == nil || ip.IsGlobalUnicast() && !ip.IsPrivate())
 }
 
-const reconcileSince = 30 * 24 * time.Hour
+const reconcileLast = 30 * 24 * time.Hour
 
 // reconcilePayments makes up for lost webhooks once.
 func reconcilePayments(ctx context.Context, c config, log *slog.Logger) error {
@@ -85,6 +85,6 @@ func reconcilePayments(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.ReconcilePayments(ctx, db.Now().Add(-reconcileSince))
+	_, err = s.ReconcilePayments(ctx, reconcileLast)
 	return err
 }

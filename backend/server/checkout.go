@@ -25,7 +25,7 @@ type Seller interface {
 
 // Till is the store's part in selling.
 type Till interface {
-	Now() time.Time // by the database's clock
+	Clock(ctx context.Context) (time.Time, error) // the database's
 	InTx(ctx context.Context, f func(context.Context, *supabase.Tx) error) error
 	SetCustomer(ctx context.Context, user, customer string) (string, error)
 	CheckoutAttempt(ctx context.Context, user, price string) (string, error)

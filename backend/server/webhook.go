@@ -67,7 +67,10 @@ func (s *Server) takeEvent(ctx context.Context, r *http.Request) (billing.Event,
 	if !e.Known() {
 		return e, newsForeign, nil
 	}
-	asOf := s.store.Now()
+	asOf, err := stored(s, "clock", func() (time.Time, error) { return s.store.Clock(ctx) })
+	if err != nil {
+		return e, newsFailed, err
+	}
 	facts, err := s.stripe.Look(ctx, e, asOf)
 	if err != nil {
 		return e, newsFailed, err
@@ -148,17 +151,20 @@ func fulfil(ctx context.Context, tx *supabase.Tx, f billing.Facts, event string)
 
 const (
 	reconcilePace  = 15 * time.Minute
-	reconcileSince = 4 * 24 * time.Hour // Stripe gives a webhook up after three days
+	reconcileLast  = 4 * 24 * time.Hour // Stripe gives a webhook up after three days
 	reconcileLimit = 10 * time.Minute
 )
 
-// ReconcilePayments asks Stripe for what has happened since an instant and
-// brings the books to it, as webhooks would have. It returns how much they had
-// missed. Running it at several instances at once does no harm.
-func (s *Server) ReconcilePayments(ctx context.Context, since time.Time) (healed int, err error) {
-	asOf := s.store.Now()
+// ReconcilePayments asks Stripe for what has happened in the last so much time
+// and brings the books to it, as webhooks would have. It returns how much they
+// had missed. Running it at several instances at once does no harm.
+func (s *Server) ReconcilePayments(ctx context.Context, last time.Duration) (healed int, err error) {
+	asOf, err := s.store.Clock(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reconcile payments: %w", err)
+	}
 	seen := 0
-	err = s.stripe.Recent(ctx, since, asOf, func(f billing.Facts) error {
+	err = s.stripe.Recent(ctx, asOf.Add(-last), asOf, func(f billing.Facts) error {
 		seen++
 		outcome, err := s.book(ctx, billing.Event{}, f)
 		if err != nil {
@@ -175,7 +181,7 @@ func (s *Server) ReconcilePayments(ctx context.Context, since time.Time) (healed
 		s.metrics.reconciled.WithLabelValues(newsFailed).Inc()
 		return healed, fmt.Errorf("reconcile payments: %w", err)
 	}
-	s.log.Info("payments reconciled", "since", since, "seen", seen, "healed", healed)
+	s.log.Info("payments reconciled", "last", last.String(), "seen", seen, "healed", healed)
 	return healed, nil
 }
 
@@ -184,7 +190,7 @@ func (s *Server) reconcilePayments(ctx context.Context) {
 	defer recovered(s.log, "reconcile payments")
 	ctx, cancel := context.WithTimeout(ctx, reconcileLimit)
 	defer cancel()
-	if _, err := s.ReconcilePayments(ctx, s.store.Now().Add(-reconcileSince)); err != nil && ctx.Err() == nil {
+	if _, err := s.ReconcilePayments(ctx, reconcileLast); err != nil && ctx.Err() == nil {
 		s.log.Error("reconciling payments failed", "err", err)
 	}
 }

@@ -10,8 +10,14 @@ import (
 	"copilot/billing"
 )
 
-// Now is the time by the database's clock, as far as this process knows it.
-func (d *DB) Now() time.Time { return d.at(d.now()) }
+// Clock asks the database for its time. What several instances put in order by
+// time, they must put in order by one clock.
+func (d *DB) Clock(ctx context.Context) (now time.Time, err error) {
+	err = d.try(ctx, "clock", func(ctx context.Context) error {
+		return d.pool.QueryRow(ctx, "select private.now()").Scan(&now)
+	})
+	return now, err
+}
 
 // SavePayment keeps a payment of a person's and posts what it bought. It reports
 // whether it is new; a payment that is there already stays as it is. event is
