@@ -160,7 +160,7 @@ end $$;
 create function private.payments_of(p_user uuid, p_before timestamptz, p_limit integer) returns setof private.payments
 language sql stable security definer set search_path = '' as $$
   select * from private.payments where user_id = p_user and (p_before is null or paid_at < p_before)
-    order by paid_at desc limit p_limit
+    order by paid_at desc, saved_at desc limit p_limit
 $$;
 
 -- What a payment page's return shows to whoever knows its id: that it is paid
