@@ -10,11 +10,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"os/signal"
 	"slices"
 	"strconv"
@@ -40,10 +38,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asBackend) == "" {
 		os.Exit(m.Run())
 	}
+	go func() { // not to outlive the test
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	err := run(ctx, nil, os.Getenv, os.Stderr)
 	stop()
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
@@ -204,42 +207,15 @@ func (r *bench) people(n int, key *ecdsa.PrivateKey) {
 
 // start runs the backend as a child with one core, and waits until it is ready.
 func (r *bench) start() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.b.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	exe, err := os.Executable()
-	if err != nil {
-		r.b.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	cmd.Env = append(os.Environ(), asBackend+"=1", "GOMAXPROCS=1", "LOG_LEVEL=info", "ADDR="+addr,
-		"SUPABASE_URL="+r.vendor.URL, "SUPABASE_DB_URL="+r.db.URL("copilot_backend"),
-		"DEEPGRAM_API_KEY=k", "DEEPGRAM_URL="+r.vendor.URL, "GROQ_API_KEY=k", "GROQ_URL="+r.vendor.URL+"/openai/v1")
-	if err := cmd.Start(); err != nil {
-		r.b.Fatal(err)
-	}
-	r.url, r.pid = "http://"+addr, cmd.Process.Pid
+	env := append(environment(r.vendor.URL, r.db.URL("copilot_backend")), "GOMAXPROCS=1", "LOG_LEVEL=info")
+	i := launch(r.b, freeAddress(r.b), env...)
+	r.url, r.pid = i.url, i.cmd.Process.Pid
 	r.b.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			r.b.Errorf("backend: %v\n%s", err, log.String())
+		i.cmd.Process.Signal(syscall.SIGTERM)
+		if err := i.cmd.Wait(); err != nil {
+			r.b.Errorf("backend: %v\n%s", err, i.log.String())
 		}
 	})
-	for range 500 {
-		if resp, err := r.http.Get(r.url + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	r.b.Fatalf("the backend is not ready:\n%s", log.String())
 }
 
 // connect opens sessions until there are n, and keeps them open to the end.
