@@ -120,7 +120,7 @@ func (j *jsonl) Observe(s interview.State, ev interview.Event) {
 		j.phase = s.Phase
 		j.put(statusLine{"status", s.Phase.String()})
 	}
-	for _, q := range s.Questions {
+	for _, q := range settled(s.Questions) { // a line cannot be taken back
 		j.question(q)
 	}
 	if s.Notice.Code != j.code {
@@ -138,7 +138,9 @@ func (j *jsonl) question(q interview.Question) {
 	}
 	if !known || was.text != q.Text {
 		j.put(questionLine{"question", q.ID, q.Text})
-		was = seenQuestion{text: q.Text}
+		if was.text = q.Text; q.Answer.Text.Len() == 0 { // else only the words grew
+			was = seenQuestion{text: q.Text}
+		}
 	}
 	if n := q.Answer.Text.Len(); n > was.bytes {
 		j.put(deltaLine{"answer_delta", q.ID, q.Answer.Text.From(was.bytes)})

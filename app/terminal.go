@@ -101,10 +101,13 @@ func quiet(p interview.Phase) bool {
 
 // answering says whether the newest answer is in the middle of being printed.
 func (t *terminal) answering(s interview.State) bool {
-	return len(s.Questions) > 0 && !t.ended && t.bytes > 0
+	return len(settled(s.Questions)) > 0 && !t.ended && t.bytes > 0
 }
 
+// question prints the newest question and its answer. A draft is not printed
+// before it is adopted: what is printed cannot be taken back.
 func (t *terminal) question(s interview.State) {
+	s.Questions = settled(s.Questions)
 	if len(s.Questions) < t.asked {
 		t.asked = len(s.Questions)
 	}
@@ -117,11 +120,20 @@ func (t *terminal) question(s interview.State) {
 		return
 	}
 	q := s.Questions[t.asked-1]
-	if q.Text != t.text { // it went on: say it again, whole
+	if q.Text != t.text && t.bytes == 0 { // it went on: say it again, whole
 		t.endLine()
 		t.printQuestion(q)
 	}
+	t.text = q.Text
 	t.answer(q)
+}
+
+// settled returns the questions without the draft that may be the last.
+func settled(qs []interview.Question) []interview.Question {
+	if n := len(qs); n > 0 && qs[n-1].Answer.Draft {
+		return qs[:n-1]
+	}
+	return qs
 }
 
 func (t *terminal) printQuestion(q interview.Question) {

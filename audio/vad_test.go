@@ -117,6 +117,9 @@ func samples(t testing.TB) []spoken {
 	var all []spoken
 	for i, voice := range []string{"en-gb", "en-us+f3"} {
 		for j, text := range questions {
+			if (i+j)%2 == 1 && !testing.Verbose() { // half of them will do, but for who reads the figures
+				continue
+			}
 			s := speak(t, voice, text, 150+20*j)
 			echo := speak(t, "en-us+m7", "I worked at a bank for three years, and then I moved to a start-up that makes maps.", 170).pcm
 			seed := uint64(i*10 + j)
@@ -269,7 +272,7 @@ func TestVoiceNobody(t *testing.T) {
 		"loud":    func() func(int) float64 { n := hiss(9); return func(i int) float64 { return n(i) * 0.1 } }(),
 		"hum":     func(i int) float64 { return 0.2 * math.Sin(2*math.Pi*50*float64(i)/SampleRate) },
 	} {
-		s := spoken{truth: make([]bool, 50*60)}
+		s := spoken{truth: make([]bool, 50*20)}
 		for i := range len(s.truth) * FrameSamples {
 			s.pcm = append(s.pcm, sound(i))
 		}

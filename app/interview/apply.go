@@ -23,7 +23,7 @@ const (
 
 // newState is the state before anything has happened.
 func newState(o Options) State {
-	s := State{Mode: o.Mode, Auto: !o.Manual, Shown: -1, language: language(o.Profile.Language)}
+	s := State{Mode: o.Mode, Auto: !o.Manual, drafts: !o.NoDrafts, Shown: -1, language: language(o.Profile.Language)}
 	for c := range s.Lanes {
 		s.Lanes[c].Channel = audio.Channel(c)
 	}
@@ -47,6 +47,8 @@ func (s State) Apply(ev Event) State {
 		s.began = s.now
 	case LevelHeard:
 		s = s.level(ev)
+	case VoiceChanged:
+		s = s.voice(ev)
 	case LaneChanged:
 		if c := ev.Lane.Channel; c >= 0 && c < audio.Channels {
 			s.Lanes[c].LaneStatus = ev.Lane
@@ -135,7 +137,7 @@ func (s State) remark(code, message string) State {
 // deadline returns when TimePassed is due; the zero time means never.
 func (s State) deadline() time.Time {
 	var first time.Time
-	for _, t := range []time.Time{s.waiting.until, s.stall(), s.flashEnd} {
+	for _, t := range []time.Time{s.waiting.until, s.stall(), s.flashEnd, s.settleAt(), s.settledAt(), s.draftAt()} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
@@ -159,7 +161,7 @@ func (s State) timePassed() State {
 	if t := s.waiting.until; !t.IsZero() && !s.now.Before(t) {
 		s = s.answerWaiting()
 	}
-	return s
+	return s.beginDraft().silent()
 }
 
 func (s State) level(ev LevelHeard) State {
@@ -210,6 +212,12 @@ func (s State) hear(ev deepgram.Event) State {
 
 func (s State) transcript(t deepgram.Transcript) State {
 	h, u, closed := s.heard[t.Channel].hear(t)
+	if t.Channel == audio.Interviewer && t.Finalized && !s.silence.asked.IsZero() {
+		s.silence.fresh = true
+		if !closed && s.overBySilence(h.text()) {
+			h, u, closed = h.flush()
+		}
+	}
 	s.heard[t.Channel] = h
 	switch {
 	case closed:
@@ -217,7 +225,7 @@ func (s State) transcript(t deepgram.Transcript) State {
 	case t.Channel == audio.Candidate:
 		return s.candidateSpeaks()
 	case h.text() != "":
-		return s.goesOn(tailWait)
+		return s.goesOn(tailWait).consider()
 	}
 	return s
 }
@@ -282,14 +290,14 @@ func (s State) hearingEnded(quit bool) State {
 	s = s.flush()
 	if s.leaving {
 		s.waiting = waiting{}
-		return s
+		return s.dropDraft()
 	}
 	return s.answerWaiting()
 }
 
 func (s State) end(err error) State {
 	s = s.stopAnswer()
-	s.over, s.waiting, s.flashEnd = true, waiting{}, time.Time{}
+	s.over, s.waiting, s.flashEnd, s.silence, s.draft = true, waiting{}, time.Time{}, silence{}, draft{}
 	if err != nil {
 		s.ending = Notice{"ended", sentence(err, "The interview stopped because of a problem. Start it again.")}
 	}
@@ -301,8 +309,8 @@ func (s State) press(c Command) State {
 	case AnswerNow:
 		return s.answerNow()
 	case Pause:
-		s.paused, s.waiting = true, waiting{}
-		s = s.flush()
+		s.paused, s.waiting, s.silence = true, waiting{}, silence{}
+		s = s.dropDraft().flush()
 	case Resume:
 		s.paused = false
 	case Clear:
@@ -321,6 +329,7 @@ func (s State) press(c Command) State {
 		s.Shown = min(s.Shown+1, len(s.Questions)-1)
 	case AutoOn, AutoOff:
 		s.Auto, s.waiting = c == AutoOn, waiting{}
+		s = s.dropDraft()
 	case CancelAnswer:
 		s.waiting = waiting{}
 		s = s.stopAnswer()

@@ -22,6 +22,12 @@ type (
 		Level  [audio.Channels]float64
 		Origin time.Time
 	}
+	// VoiceChanged says that the interviewer's voice came or, since Last, is away.
+	VoiceChanged struct {
+		At       time.Time
+		Speaking bool
+		Last     time.Time
+	}
 	// LaneChanged is news of one lane's device.
 	LaneChanged struct {
 		At   time.Time
@@ -82,6 +88,7 @@ type (
 
 func (e SessionBegan) event() time.Time  { return e.At }
 func (e LevelHeard) event() time.Time    { return e.At }
+func (e VoiceChanged) event() time.Time  { return e.At }
 func (e LaneChanged) event() time.Time   { return e.At }
 func (e Heard) event() time.Time         { return e.At }
 func (e DeltaCame) event() time.Time     { return e.At }

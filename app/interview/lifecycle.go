@@ -56,6 +56,10 @@ func (r *runner) pump(f audio.Frame) {
 	if !r.deaf.Load() {
 		r.transcript.Send(f)
 	}
+	before, now := r.speaking, r.voice.Hear(&f, audio.Interviewer)
+	if r.speaking = now; now != before {
+		r.meter.heard(now, f.Captured.Add(-r.voice.Quiet()))
+	}
 	r.meter.frame(&f)
 }
 

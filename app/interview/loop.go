@@ -9,6 +9,7 @@ import (
 
 	"copilot/app/deepgram"
 	"copilot/app/groq"
+	"copilot/audio"
 )
 
 // maxAnswer bounds an answer's tokens, the model's reasoning included.
@@ -31,6 +32,9 @@ type runner struct {
 	stopSource context.CancelFunc
 	sourceDone chan error
 	deaf       atomic.Bool // frames are not passed on: paused
+	voice      audio.Voice // the source's goroutine only, as is speaking
+	speaking   bool
+	settled    int // of the state's settles
 
 	answer running
 	timer  *time.Timer
@@ -139,8 +143,13 @@ func (r *runner) apply(ev Event) {
 	}
 }
 
-// obey makes the running request the one that the state wants.
+// obey asks the transcriber for the last words when the state wants them, and
+// makes the running request the one that it wants.
 func (r *runner) obey() {
+	if r.settled != r.state.settles {
+		r.settled = r.state.settles
+		r.transcript.Finalize(audio.Interviewer)
+	}
 	w := r.state.wanted
 	if w.n == r.answer.order {
 		return

@@ -102,9 +102,9 @@ func TestQuestionGoesOn(t *testing.T) {
 		r := run(t, nil)
 		r.answers.first = 2 * time.Second
 		r.says(interviewer, "Tell me about a project you led.")
-		r.says(interviewer, "And what would you do differently?")
+		r.says(interviewer, "And what metrics did you use?")
 		r.wait(5 * time.Second)
-		r.wantQuestions("Tell me about a project you led. And what would you do differently?")
+		r.wantQuestions("Tell me about a project you led. And what metrics did you use?")
 		if n, c := r.answers.count(), len(r.answers.cancels()); n != 2 || c != 1 {
 			t.Errorf("%d requests, %d cancelled; want 2 and 1", n, c)
 		}

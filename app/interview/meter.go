@@ -24,6 +24,8 @@ type meter struct {
 	ready  bool
 	lanes  [audio.Channels]audio.LaneStatus
 	moved  [audio.Channels]bool
+	voice  VoiceChanged
+	spoke  bool // voice is news
 }
 
 func newMeter() *meter { return &meter{news: make(chan struct{}, 1)} }
@@ -60,6 +62,14 @@ func (m *meter) lane(l audio.LaneStatus) {
 	m.wake()
 }
 
+// heard takes in that the interviewer's voice came or is away since last.
+func (m *meter) heard(speaking bool, last time.Time) {
+	m.mu.Lock()
+	m.voice, m.spoke = VoiceChanged{Speaking: speaking, Last: last}, true
+	m.mu.Unlock()
+	m.wake()
+}
+
 func (m *meter) wake() {
 	select {
 	case m.news <- struct{}{}:
@@ -81,6 +91,11 @@ func (m *meter) take(now time.Time) []Event {
 		m.level.At = now
 		evs = append(evs, m.level)
 	}
+	if m.spoke {
+		m.voice.At = now
+		evs = append(evs, m.voice)
+	}
+	m.spoke = false
 	m.ready, m.moved = false, [audio.Channels]bool{}
 	return evs
 }

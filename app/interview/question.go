@@ -12,9 +12,19 @@ import (
 // maxQuestion bounds a question's text in bytes.
 const maxQuestion = 2000
 
-// interviewerSaid takes in an utterance of the interviewer and decides what it
-// is: nothing to answer, a question, or part of the one before.
+// interviewerSaid takes in an utterance of the interviewer. A draft that it did
+// not ask for, and that may not be asked for after a wait, is gone.
 func (s State) interviewerSaid(u utterance) State {
+	s = s.utteranceOver().decide(u)
+	if s.waiting.until.IsZero() {
+		s = s.dropDraft()
+	}
+	return s
+}
+
+// decide says what an utterance is: nothing to answer, a question, or part of
+// the one before.
+func (s State) decide(u utterance) State {
 	if fromFar(u.words, s.heard[audio.Candidate].late()) { // the candidate's own words never ask
 		s.heard[audio.Interviewer].shown, s.asked.open = "", 0
 		return s
@@ -52,7 +62,8 @@ func (s State) interviewerSaid(u utterance) State {
 // follows says whether u comes so soon after the newest question that it may
 // belong to it: the candidate has not begun to answer.
 func (s State) follows(u utterance) bool {
-	return s.ids > 0 && u.from-s.asked.end <= mergeWithin && !s.candidateSince(s.asked.end)
+	before := s.ids > 1 || s.ids == 1 && s.draft.id == 0 // a draft is not asked yet
+	return before && u.from-s.asked.end <= mergeWithin && !s.candidateSince(s.asked.end)
 }
 
 // questionGoesOn takes what was said right after the newest question.
@@ -66,12 +77,19 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 	case len(whole) > maxQuestion,
 		j.verdict == skip && (j.known || written || u.from-s.asked.end > breath):
 		return s
+	case agree(s.language, content(s.language, q.Text), content(s.language, whole)):
+		// "… in your last job", "How did you handle it?": nothing new is asked.
+		s.Questions = slices.Clone(s.Questions)
+		p := &s.Questions[len(s.Questions)-1]
+		p.Text, p.Heard = whole, s.wall(u.to)
+		s.asked.through, s.asked.end = s.dialogueEnd(), u.to
+		return s.clocked(q.ID)
 	case !written: // nothing of it was on screen yet: the same question, longer
 		s.Questions = slices.Clone(s.Questions)
 		n := len(s.Questions) - 1
-		s.Questions[n].Text, s.Questions[n].Heard, s.Questions[n].Answer = whole, s.wall(u.to), Answer{}
+		s.Questions[n].Text, s.Questions[n].Heard, s.Questions[n].Answer = whole, s.wall(u.to), Answer{final: s.now}
 		s.asked.through, s.asked.end = s.dialogueEnd(), u.to
-		return s.order(q.ID)
+		return s.clocked(q.ID).order(q.ID)
 	case j.verdict == answer:
 		return s.ask(Question{Text: whole, Heard: s.wall(u.to)}, s.asked.from, u.to)
 	}
@@ -136,9 +154,13 @@ func (s State) answerWaiting() State {
 	return s.ask(Question{Text: w.text, Heard: s.wall(w.end)}, w.from, w.end)
 }
 
-// ask makes q the newest question and orders its answer.
+// ask makes q the newest question and orders its answer, unless a draft has it.
 func (s State) ask(q Question, from place, end time.Duration) State {
-	s = s.stopAnswer()
+	q.Answer.final = s.now
+	if s, adopted := s.adopt(q, from, end); adopted {
+		return s
+	}
+	s = s.dropDraft().stopAnswer()
 	s.ids++
 	q.ID = s.ids
 	s.Questions = append(slices.Clip(s.Questions), q)
@@ -153,7 +175,7 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	}
 	s.waiting = waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
-	return s.order(q.ID)
+	return s.clocked(q.ID).order(q.ID)
 }
 
 // order asks the loop for a new request, in place of the running one.
@@ -163,8 +185,9 @@ func (s State) order(id int) State {
 	return s
 }
 
-// stopAnswer takes the order back; what was written stays.
+// stopAnswer takes the order back; what was written stays, but for a draft.
 func (s State) stopAnswer() State {
+	s = s.dropDraft()
 	if s.wanted.n == 0 {
 		return s
 	}
@@ -229,11 +252,13 @@ func (s State) delta(ev DeltaCame) State {
 	s = s.edit(ev.ID, func(a *Answer) {
 		a.Text, a.Status, a.Problem = a.Text.Append(text), AnswerStreaming, ""
 		if first {
-			a.FirstToken = max(ev.At.Sub(s.Questions[i].Heard), 0)
+			a.first = ev.At
 		}
 	})
 	if first {
 		s.Shown = i
+		s = s.clocked(ev.ID)
+		s = s.timed(s.Questions[i])
 	}
 	return s
 }
@@ -249,6 +274,10 @@ func (s State) retried(ev AnswerRetried) State {
 	if !s.runs(ev.ID, ev.Order) || ev.Sentence == "" {
 		return s
 	}
+	if ev.ID == s.draft.id {
+		s.draft.rest = s.now.Add(draftsRest)
+		return s.dropDraft()
+	}
 	s.wanted.grew = s.now
 	return s.edit(ev.ID, func(a *Answer) { a.Problem = ev.Sentence })
 }
@@ -260,11 +289,15 @@ func (s State) answerEnded(ev AnswerEnded) State {
 	if s.Questions[s.index(ev.ID)].Answer.Text.Len() == 0 && ev.Err == nil {
 		s = s.delta(DeltaCame{ev.At, ev.ID, ev.Order, ev.Result.Text})
 	}
+	s = s.restDrafts(ev.Err)
+	if ev.Err != nil && ev.ID == s.draft.id {
+		return s.dropDraft()
+	}
 	i := s.index(ev.ID)
 	q := s.Questions[i]
 	s = s.edit(ev.ID, func(a *Answer) {
 		a.Status, a.Problem, a.Model = AnswerDone, "", ev.Result.Model
-		a.Done = max(ev.At.Sub(q.Heard), 0)
+		a.ended = ev.At
 		switch {
 		case ev.Err != nil:
 			a.Status = AnswerFailed
@@ -278,7 +311,7 @@ func (s State) answerEnded(ev AnswerEnded) State {
 		s.Shown = i
 	}
 	s.wanted = order{}
-	return s
+	return s.clocked(ev.ID)
 }
 
 // sentence returns what an error says to a person, or else otherwise.

@@ -28,6 +28,7 @@ type Options struct {
 	Model      string // of the answers; empty: the Answerer's default
 	Fallback   string // model tried when Model fails; empty: none
 	Manual     bool   // begin without automatic answers
+	NoDrafts   bool   // ask only once a question is over: later answers, fewer requests
 	Log        *slog.Logger
 	// Observe, when set, is called by Run after each event with the new state.
 	// It must not block.

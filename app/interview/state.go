@@ -64,13 +64,18 @@ type Answer struct {
 	Text    Text
 	Model   string
 	Problem string // a sentence for the person when Status is AnswerFailed or a retry is under way
-	// Since the question's last word was heard.
-	FirstToken, Done time.Duration
+	// Since the question's last word was heard: when its final transcript came,
+	// the answer's first word, its end. Zero: not yet, or before that word.
+	Final, FirstToken, Done time.Duration
+
+	final, first, ended time.Time
 }
 
 // Question is an interviewer's turn that wants an answer. Its Text may grow
-// while its answer has no word yet; once there is one, a question that goes on
-// becomes the next question, so that an answer's text only ever grows.
+// while its answer has no word yet, or by words that ask for nothing new; else a
+// question that goes on becomes the next question, so that an answer's text only
+// ever grows. The exception is a draft: it may be replaced, and its question may
+// vanish from the end of the list.
 type Question struct {
 	ID     int // 1, 2, 3, ... in order of asking
 	Text   string
@@ -131,6 +136,7 @@ type State struct {
 	Shown   int
 	Notice  Notice // empty Code: nothing to tell
 	Dropped int    // frames lost on both lanes
+	Latency Latency
 	Elapsed time.Duration
 
 	// The package's own fields follow.
@@ -147,6 +153,12 @@ type State struct {
 	ending     Notice // why it is over
 	flash      Notice // shown until flashEnd
 	flashEnd   time.Time
+
+	silence silence // of the interviewer
+	settles int     // how often the transcriber was to be asked for the last words
+	drafts  bool    // answers may be begun before the question is over
+	draft   draft
+	firsts  []time.Duration // of the newest answers, oldest first
 
 	heard     [audio.Channels]hearing
 	forgotten int // turns dropped from the front

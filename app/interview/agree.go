@@ -1,0 +1,286 @@
+package interview
+
+import "slices"
+
+// plainTokens returns the words of an English text without fillers, restarts,
+// leading words and courtesies at the end.
+func plainTokens(text string) []string {
+	ts := trimLead(trimRepeats(trimFillers(tokens(text))), lead)
+	for {
+		rest, tag := trimTag(ts)
+		if !tag || len(rest) == 0 {
+			return ts
+		}
+		ts = rest
+	}
+}
+
+// content returns what a question is compared by: its words without what
+// carries no meaning. The little words stay, for agree to count.
+func content(language, text string) []string {
+	if language == "en" || language == "multi" {
+		return plainTokens(text)
+	}
+	return tokens(text)
+}
+
+// agree says whether an answer to draft answers final too: the same words that
+// carry meaning, at most two differences in the little ones, and behind them only
+// what adds nothing: "… in your last job", "… and how did you handle it". Other
+// languages than English have to be the same.
+func agree(language string, draft, final []string) bool {
+	if language != "en" && language != "multi" {
+		return slices.Equal(draft, final)
+	}
+	if d, f := knownEnd(draft), knownEnd(final); d > 0 && f > 0 && slices.Equal(draft[:d], final[:f]) {
+		return allLight(draft[d:]) && heavy(final[f:]) <= knownTail
+	}
+	d, f := meaning(draft), meaning(final)
+	if len(d) == 0 || len(f) < len(d) {
+		return slices.Equal(draft, final)
+	}
+	for i := range d {
+		if draft[d[i]] != final[f[i]] {
+			return false
+		}
+	}
+	end := f[len(d)-1] + 1
+	return littleMore(final[end:]) && apart(draft[:d[len(d)-1]+1], final[:end]) <= sameFunction
+}
+
+// littleMore says whether words behind a question add nothing to it: none that has
+// weight, or one in a sentence about what was asked: "How did you find it?"
+func littleMore(ts []string) bool {
+	n := heavy(ts)
+	return n == 0 || n == 1 && has(ts, "it", "that", "this", "them", "there", "then")
+}
+
+// knownEnd returns where the last phrase ends of a question whose end everybody
+// knows; 0 when there is none.
+func knownEnd(ts []string) int {
+	for i := len(ts) - 2; i >= 0; i-- {
+		if n := prefix(joined(ts[i:]), knownByHeart); n > 0 {
+			return i + n
+		}
+	}
+	return 0
+}
+
+// heavy counts the words that may add something to what is asked.
+func heavy(ts []string) (n int) {
+	for _, t := range ts {
+		if !function[t] && !light[t] {
+			n++
+		}
+	}
+	return n
+}
+
+// meaning returns where the words are that carry meaning.
+func meaning(ts []string) (at []int) {
+	for i, t := range ts {
+		if !function[t] {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// extends says whether long begins with short, so that short may only be behind.
+func extends(short, long []string) bool {
+	return len(short) <= len(long) && slices.Equal(short, long[:len(short)])
+}
+
+func allLight(ts []string) bool { return heavy(ts) == 0 }
+
+// apart returns how many words have to be put in, left out or changed to
+// make b of a.
+func apart(a, b []string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		last := row[0]
+		row[0] = i + 1
+		for j := range b {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			last, row[j+1] = row[j+1], min(last+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// The vocabulary of drafts.
+var (
+	// function words carry no meaning of their own: a final that differs from its
+	// draft in one or two of them asks for the same.
+	function = words(`a an the this that these those it its it's i i'm i'd i've we we're we'd we've you you're you've you'd your yours
+		me us my our they them their he she him her his in on at for to from of with by about into over within during through
+		is are was were be been being am do does did have has had can could will would shall should may might must
+		and or so then there if as than too also please`)
+
+	// light words at the end of a question add nothing to what is asked.
+	light = words(`what why how when where who which
+		job jobs role roles position company companies organization team teams project projects career work working worked
+		experience experiences background life time times day days today week weeks month months year years
+		five ten three two one few couple last current previous past recent recently former first next new now currently
+		example examples detail details situation situations case cases thing things way ways anything something someone
+		people person here specific specifically briefly end ended up down out
+		handle handled handling deal dealt resolve resolved solve solved approach approached learn learned
+		cope coped respond happens
+		happen happened doing done go went feel felt manage managed overcome overcame fix fixed react reacted respond responded
+		result results outcome outcomes turn turned impact effect part responsible involved contribution
+		differently again better okay mind like want think say walk tell share explain describe give
+		decide decided come came get got take took make made start started need needed help helped worked
+		exactly process step steps thought thinking reason reasons afterwards after later before eventually finally
+		personally own yourself professionally career opportunity professional back free feel whatever any kind sort`)
+
+	// goesOnAfter are words, beyond the dangling ones, that more has to follow.
+	goesOnAfter = words(`the a an and or but so because since if while when where who how why what which that
+		to for in on at from into about with of by between through over under during after before against toward towards
+		is are was were do does did have has had can could will would should might i we they he she
+		very most more some any every each no not`)
+	goesOnForeign = words("und oder weil dass der die das ein eine mit für von zu et ou parce que le la les un une avec pour de du y o porque el los las con para del")
+
+	// openings end a beginning that says nothing yet.
+	openings = lines(`tell me
+		tell us
+		about a time
+		about a time you
+		a time you
+		an example
+		a situation
+		walk me through
+		talk me through
+		walk us through
+		what would you
+		how would you
+		why did you
+		what did you
+		how did you
+		can you
+		could you
+		what is your
+		what are your
+		i'm curious
+		i'm wondering`)
+
+	// tailBegins are how an end begins that adds nothing.
+	tailBegins = lines(`in your
+		at your
+		and when
+		and did
+		and where
+		and who
+		in your last
+		in your current
+		in your previous
+		in your past
+		in your career
+		in your work
+		in your job
+		in your role
+		in your team
+		in your own
+		in your day
+		at your last
+		at your current
+		at your previous
+		at your job
+		in the past
+		in the last
+		on your team
+		on your last
+		during your
+		and how did
+		and how you
+		and how do
+		and what did
+		and what you
+		and what was
+		and what were
+		and what happened
+		and why did
+		and why you
+		and why
+		and what
+		and how
+		in this role
+		in this position
+		in a team
+		in a new
+		in your first
+		at work
+		for us
+		with us
+		to us
+		in detail
+		step by step`)
+
+	// knownByHeart are questions whose end everybody knows.
+	knownByHeart = lines(`where do you see yourself
+		why do you want to work
+		why do you want to join
+		why do you want this
+		why do you want to leave
+		why are you interested in
+		why are you leaving
+		why are you looking
+		why did you leave
+		why did you apply
+		why should we hire
+		why should we choose
+		what do you know about us
+		what do you know about our
+		what do you know about the
+		what are your salary
+		what are your compensation
+		what is your expected salary
+		what motivates you
+		what drives you
+		what attracted you
+		what brought you
+		what interests you about
+		what excites you about
+		what makes you a good
+		what makes you the right
+		what are you looking for
+		what would you bring
+		what can you bring
+		do you have any questions
+		what questions do you have
+		how did you hear about
+		how soon can you
+		when can you start
+		what is your notice
+		what are you most proud
+		how would your colleagues
+		how would your coworkers
+		how would your manager
+		how would you describe yourself
+		how do you stay up
+		how do you keep up
+		how do you prioritize
+		how do you prioritise
+		how do you handle stress
+		how do you handle pressure
+		how do you deal with stress
+		what would you do differently
+		what is your leadership
+		what is your management
+		tell me about yourself
+		tell us about yourself
+		tell me a bit about yourself
+		tell me a little bit about yourself
+		can you introduce yourself
+		walk me through your resume
+		walk me through your background
+		walk us through your resume
+		what do you do outside
+		what do you like to do outside
+		what would your first`)
+)
