@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 )
@@ -124,5 +125,18 @@ func TestHelp(t *testing.T) {
 	}
 	if err := run(t.Context(), nil, from(nil), &b); err == nil || !strings.Contains(err.Error(), "GROQ_API_KEY") {
 		t.Errorf("an empty environment: %v", err)
+	}
+}
+
+// The container is given every variable that the program cannot do without.
+func TestComposeNamesWhatIsRequired(t *testing.T) {
+	text, err := os.ReadFile("compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range new(config).settings() {
+		if s.required && !strings.Contains(string(text), "      "+s.name+":\n") {
+			t.Errorf("%s is not in compose.yaml", s.name)
+		}
 	}
 }

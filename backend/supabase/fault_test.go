@@ -509,3 +509,44 @@ func TestB11_TenThousandAtOnce(t *testing.T) {
 	}
 	b.audit()
 }
+
+// N17: the clock of the database steps within a minute, and that of an instance
+// is an hour wrong. A step forward ends the session and is not charged; after a
+// step back the meter waits until the time has come again.
+func TestN17_ClockSteps(t *testing.T) {
+	b := newBench(t)
+	forward, back, wrong := b.person(10), b.person(10), b.person(10)
+	s := b.start(forward, "a")
+	b.run("a", 90*time.Second, s)
+	b.clock.Advance(5 * time.Minute)
+	if m := b.tick("a"); len(m) != 1 || m[0].End != EndExpired || b.balance(forward) != 8 {
+		t.Errorf("a step forward: %+v, %d left", m, b.balance(forward))
+	}
+
+	s = b.start(back, "a")
+	b.run("a", 90*time.Second, s)
+	b.clock.Advance(-5 * time.Minute)
+	b.run("a", 5*time.Minute, s)
+	if got := b.balance(back); got != 8 {
+		t.Errorf("%d left when the clock has caught up", got)
+	}
+	b.run("a", 31*time.Second, s)
+	if got := b.balance(back); got != 7 {
+		t.Errorf("%d left half a minute later", got)
+	}
+
+	s = b.start(wrong, "a")
+	b.db.now = func() time.Time { return b.clock.Now().Add(time.Hour) }
+	b.must(b.db.Ping(b.ctx)) // as an instance does at its start
+	for range 9 {
+		b.clock.Advance(20 * time.Second)
+		if lost, err := b.db.Heartbeat(b.ctx, []Beat{{s.Lease, b.db.now()}}); err != nil || len(lost) > 0 {
+			t.Fatalf("%v, %v", lost, err)
+		}
+		b.tick("a")
+	}
+	if got := b.balance(wrong); got != 7 {
+		t.Errorf("%d left after three minutes at an instance whose clock is wrong", got)
+	}
+	b.audit()
+}

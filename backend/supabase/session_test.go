@@ -250,7 +250,7 @@ func TestB2_HeartbeatsLost(t *testing.T) {
 // B8: a hundred devices start at once; one has the session, one minute is paid.
 func TestB8_ParallelStarts(t *testing.T) {
 	b := newBench(t)
-	for round := range 5 {
+	for round := range rounds(5, 1000) {
 		user := b.person(100)
 		var mu sync.Mutex
 		won, held := 0, 0
