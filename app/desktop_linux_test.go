@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +23,8 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
+var built []string // directories of programs that the tests have built
+
 // binary is the program as the tests drive it: with the race detector, and
 // without the tag migrated_fynedo, so that Fyne checks its threads.
 var binary = sync.OnceValues(func() (string, error) {
@@ -28,6 +32,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	built = append(built, dir)
 	path := filepath.Join(dir, "interview-copilot")
 	out, err := exec.Command("go", "build", "-race", "-tags", "x11", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -38,24 +43,25 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	for _, dir := range built {
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
 // desktop is a private X display with a window manager and a session bus.
 type desktop struct {
-	t       *testing.T
+	t       testing.TB
 	display string
 	env     []string
 	home    string
 }
 
 // newDesktop starts everything and stops it at cleanup.
-func newDesktop(t *testing.T) *desktop {
+func newDesktop(t testing.TB) *desktop {
 	t.Helper()
 	d := &desktop{t: t, home: t.TempDir()}
+	xgb.Logger = log.New(io.Discard, "", 0) // it reports that the display needs no password
 	for _, dir := range []string{".cache", ".config", "run"} {
 		if err := os.MkdirAll(filepath.Join(d.home, dir), 0o700); err != nil {
 			t.Fatal(err)
@@ -199,6 +205,16 @@ func (d *desktop) hasState(w xproto.Window, state string) (has bool) {
 	return has
 }
 
+// click presses the mouse at a place within a window.
+func (d *desktop) click(w xproto.Window, x, y int) {
+	d.t.Helper()
+	cmd := exec.Command("xdotool", "mousemove", "--window", fmt.Sprint(w), fmt.Sprint(x), fmt.Sprint(y), "click", "1")
+	cmd.Env = d.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		d.t.Fatalf("click: %v\n%s", err, out)
+	}
+}
+
 // screenshot writes the screen to build/screenshots/NAME.png and returns it.
 func (d *desktop) screenshot(name string) string {
 	d.t.Helper()
@@ -247,7 +263,7 @@ func (d *desktop) read(picture string) string {
 
 // process is the program at work, its JSON lines collected.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
 	ended  chan error

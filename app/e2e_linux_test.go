@@ -183,6 +183,10 @@ func TestFirstStartShowsTheNotice(t *testing.T) {
 	if n := len(p.all()); n > 0 {
 		t.Errorf("the interview began behind the notice: %+v", p.all())
 	}
+	d.click(d.titled("Interview Copilot"), 66, 433) // I understand
+	d.eventually("the rehearsal begins", 20*time.Second, func() bool {
+		return p.count(func(l line) bool { return l.Type == "status" && l.State == "listening" }) > 0
+	})
 }
 
 // Without a display the same commands run in the terminal and say so.

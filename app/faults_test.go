@@ -21,8 +21,7 @@ var faults = map[string]int{"N": 18, "A": 5, "U": 6, "B": 11, "S": 8, "T": 10, "
 
 // notYet are the rows that have no test yet. It only ever shrinks.
 var notYet = strings.Fields(`
-	N17 U6
-	S1 S2 S5 S6`)
+	N17 U6`)
 
 var bearsID = regexp.MustCompile(`^Test([A-Z][0-9]+)(?:[_A-Z]|$)`)
 

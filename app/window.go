@@ -57,9 +57,15 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	window := overlay.New(app.NewWithID(appID), overlay.Options{
 		Settings: settings, SettingsPath: path, Notice: problem,
 		Events: windowEvents(), Log: p.log,
-		Start:        stage.start,
-		Stop:         stage.stop,
-		Do:           stage.do,
+		Start: stage.start,
+		Stop:  stage.stop,
+		Do:    stage.do,
+		Changed: func(o overlay.Settings) {
+			if begin != nil && o.NoticeSeen { // it has waited for the notice to be read
+				stage.begin(*begin)
+				begin = nil
+			}
+		},
 		Closed:       cancel,
 		ReadDocument: stage.readDocument,
 		UseText:      stage.useText,
@@ -69,8 +75,9 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		Devices:      deviceNames,
 		Models:       p.modelNames,
 	})
-	if begin != nil {
+	if begin != nil && settings.NoticeSeen {
 		stage.begin(*begin)
+		begin = nil
 	}
 	var running sync.WaitGroup
 	running.Go(func() {
