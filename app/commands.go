@@ -129,6 +129,9 @@ func (p *program) show(ctx context.Context, d display, c choices) error {
 		fmt.Fprintf(p.stderr, "No window: %s. Going on in the terminal.\n", err)
 		d.terminal = true
 	}
+	if notice := p.firstNotice(""); notice != "" {
+		fmt.Fprintln(p.stderr, notice)
+	}
 	plan, err := p.newPlan(ctx, c)
 	if err != nil {
 		return err

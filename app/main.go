@@ -22,17 +22,16 @@ import (
 	"copilot/app/resume"
 )
 
-// version is set by the release build.
-var version = "0.1.0"
-
 func main() {
 	if resume.IsChild(os.Args) {
 		os.Exit(resume.RunChild(os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := &program{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, keys: account.NewKeys()}
+	safe := p.watchCrashes()
 	code := p.run(ctx, os.Args[1:])
 	stop()
+	safe()
 	os.Exit(code)
 }
 

@@ -21,8 +21,6 @@ import (
 	"copilot/audio/device"
 )
 
-const appID = "app.interviewcopilot.desktop"
-
 // window opens the window and waits for the person.
 func (p *program) window(ctx context.Context, args []string) error {
 	f := p.flags("")
@@ -48,14 +46,15 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	settings, problem := overlay.LoadSettings(path)
 
 	app.SetMetadata(fyne.AppMetadata{
-		ID: appID, Name: "Interview Copilot", Version: version,
+		ID: appID, Name: appName, Version: version,
 		Icon:       fyne.NewStaticResource("icon.png", assets.AppIcon),
 		Migrations: map[string]bool{"fyneDo": true},
 	})
 	stage := newStage(p)
 	stage.observe = observe
+	drawn := make(chan struct{})
 	window := overlay.New(app.NewWithID(appID), overlay.Options{
-		Settings: settings, SettingsPath: path, Notice: problem,
+		Settings: settings, SettingsPath: path, Notice: p.firstNotice(problem),
 		Events: windowEvents(), Log: p.log,
 		Start: stage.start,
 		Stop:  stage.stop,
@@ -74,12 +73,15 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		DeleteKey:    func(ctx context.Context, name string) error { return p.keys.Delete(ctx, name) },
 		Devices:      deviceNames,
 		Models:       p.modelNames,
+		Updates:      updateAddress(p.getenv) != "",
+		Started:      func() { close(drawn) },
 	})
 	if begin != nil && settings.NoticeSeen {
 		stage.begin(*begin)
 		begin = nil
 	}
 	var running sync.WaitGroup
+	running.Go(func() { p.tellUpdate(ctx, settings.NoUpdates, drawn, updateWait, window.Tell) })
 	running.Go(func() {
 		stage.Run(ctx, window.Show)
 		window.Close()

@@ -57,6 +57,9 @@ type Options struct {
 	// is nil the window closes at once.
 	Closed func()
 
+	Started func() // called on Fyne's goroutine once the window is there
+	Updates bool   // the program looks for new versions, unless Settings.NoUpdates
+
 	// ReadDocument understands the file of the résumé or the job description and
 	// keeps its text; UseText does the same with pasted text, where an empty one
 	// takes the document away. Errors are sentences for the person.
@@ -208,6 +211,9 @@ func (w *Window) started() {
 		w.regrab()
 	}
 	w.restoreDocuments()
+	if w.opts.Started != nil {
+		w.opts.Started()
+	}
 }
 
 // release ends everything that Run and New began.

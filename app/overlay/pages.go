@@ -70,6 +70,9 @@ func (w *Window) appearance() fyne.CanvasObject {
 	top.SetChecked(w.settings.OnTop)
 	top.OnChanged = func(on bool) { w.change(func(s *Settings) { s.OnTop = on }) }
 	row("", top)
+	if w.opts.Updates {
+		row("", w.updatesCheck())
+	}
 
 	body := container.NewVBox(form)
 	if advice := nativeAdvice(); advice != "" {

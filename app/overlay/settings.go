@@ -52,6 +52,7 @@ type Settings struct {
 	Theme      string           `json:"theme"`
 	Opacity    float64          `json:"opacity"` // minOpacity…1
 	OnTop      bool             `json:"always_on_top"`
+	NoUpdates  bool             `json:"no_update_check,omitempty"` // do not look for new versions
 	Places     map[string]Place `json:"places,omitempty"` // by arrangement of monitors
 
 	Hotkeys map[string]string `json:"hotkeys,omitempty"` // chord by action, where it is not the default; empty: off
