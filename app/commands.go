@@ -73,6 +73,7 @@ func (p *program) rehearse(ctx context.Context, args []string) error {
 func (p *program) listen(ctx context.Context, args []string) error {
 	var d display
 	var input, resumeFile, jobFile string
+	var hosted bool
 	c := choices{Mode: overlay.ModeOwnKeys}
 	f := p.flags("listen")
 	d.add(f)
@@ -85,9 +86,13 @@ func (p *program) listen(ctx context.Context, args []string) error {
 	f.StringVar(&c.Language, "language", "en", "language of the interview (BCP-47), or multi")
 	f.StringVar(&c.Listen, "listen-model", "", "Deepgram's model: nova-3 (default) or nova-2")
 	f.StringVar(&c.Model, "model", "", "the model that answers")
+	f.BoolVar(&hosted, "hosted", false, "with your minutes instead of your own keys; sign in once in the window first")
 	f.BoolVar(&c.Manual, "manual", false, "answer only when asked to")
 	if err := parse(f, args, 0); err != nil {
 		return err
+	}
+	if hosted {
+		c.Mode = overlay.ModeHosted
 	}
 	if c.Speed <= 0 || c.Speed > 100 {
 		return &misuseError{"--speed must lie between 0 and 100."}

@@ -21,6 +21,10 @@ type config struct {
 	SupabaseKey string // SUPABASE_ANON_KEY: the project's publishable key
 }
 
+// The hosted mode's server, set by the release build (-ldflags -X). None of it
+// is secret: the key is the project's publishable one.
+var defaultBackend, defaultSupabase, defaultSupabaseKey string
+
 // loadConfig reads and checks the environment and reports all problems together.
 func loadConfig(getenv func(string) string) (config, error) {
 	var problems []error
@@ -56,6 +60,12 @@ func loadConfig(getenv func(string) string) (config, error) {
 		BackendURL:  address("BACKEND_URL"),
 		SupabaseURL: address("SUPABASE_URL"),
 		SupabaseKey: text("SUPABASE_ANON_KEY"),
+	}
+	if c.BackendURL == "" && c.SupabaseURL == "" && c.SupabaseKey == "" {
+		c.BackendURL, c.SupabaseURL, c.SupabaseKey = defaultBackend, defaultSupabase, defaultSupabaseKey
+	}
+	if n := len(presence(c.BackendURL) + presence(c.SupabaseURL) + presence(c.SupabaseKey)); n != 3*len("set") && n != 3*len("missing") {
+		problems = append(problems, errors.New("BACKEND_URL, SUPABASE_URL and SUPABASE_ANON_KEY belong together: set all of them or none"))
 	}
 	return c, errors.Join(problems...)
 }

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"copilot/app/account"
+	"copilot/app/interview"
 	"copilot/app/resume"
 )
 
@@ -43,6 +44,8 @@ type program struct {
 	log            *slog.Logger
 	config         config
 	keys           *account.Keys
+	hosted         *hosted          // nil: no server is known
+	sound          interview.Source // in place of the devices, in tests
 }
 
 const usage = `Interview Copilot hears the interviewer and puts the answer on a teleprompter.
@@ -65,6 +68,8 @@ environment (all optional; keys can also be entered in the window):
   GROQ_MODEL                       the model that answers
   DEEPGRAM_URL, GROQ_URL           other servers, e.g. https://api.eu.deepgram.com
                                    or http://localhost:11434/v1 (Ollama)
+  BACKEND_URL, SUPABASE_URL, SUPABASE_ANON_KEY
+                                   the server of the hosted mode and its sign-in
   COPILOT_DEBUG=1                  log to the standard error
 `
 
@@ -97,6 +102,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 func (p *program) command(ctx context.Context, command string, args []string) (err error) {
 	if p.config, err = loadConfig(p.getenv); err != nil {
+		return err
+	}
+	if p.hosted, err = newHosted(p.config, p.keys, p.log); err != nil {
 		return err
 	}
 	switch command {

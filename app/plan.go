@@ -21,7 +21,8 @@ import (
 
 // choices is what a person chose for one interview, by flags or in the window.
 type choices struct {
-	Mode       string           // overlay.ModeRehearsal or overlay.ModeOwnKeys
+	Mode       string           // one of overlay's modes
+	TakeOver   bool             // hosted: take the session from another device
 	Source     interview.Source // nil: the devices, or the recording of the rehearsal
 	Microphone string
 	Output     string
@@ -42,6 +43,8 @@ type plan struct {
 	options interview.Options
 	answers *groq.Client
 	server  *rehearsal.Server // nil but in a rehearsal
+	lease   *lease            // nil but in the hosted mode, as is hosted
+	hosted  *hosted
 }
 
 // fallbackModel answers when the default one is limited or gone.
@@ -49,8 +52,11 @@ const fallbackModel = "openai/gpt-oss-120b"
 
 // newPlan builds an interview. The caller runs the plan once, or closes it.
 func (p *program) newPlan(ctx context.Context, c choices) (*plan, error) {
-	if c.Mode == overlay.ModeRehearsal {
+	switch c.Mode {
+	case overlay.ModeRehearsal:
 		return p.rehearsalPlan(ctx, c)
+	case overlay.ModeHosted:
+		return p.hostedPlan(ctx, c)
 	}
 	return p.ownKeysPlan(ctx, c)
 }
@@ -94,7 +100,7 @@ func (p *program) ownKeysPlan(ctx context.Context, c choices) (*plan, error) {
 		c.Model = p.config.GroqModel
 	}
 	if c.Source == nil {
-		c.Source = device.New(device.Config{Microphone: c.Microphone, Output: c.Output, Log: p.log})
+		c.Source = p.capture(c)
 	}
 	listen := deepgram.Options{
 		URL:        p.config.DeepgramURL,
@@ -102,6 +108,14 @@ func (p *program) ownKeysPlan(ctx context.Context, c choices) (*plan, error) {
 		OptOut:     true,
 	}
 	return p.assemble(c, listen, answers), nil
+}
+
+// capture is this machine's sound.
+func (p *program) capture(c choices) interview.Source {
+	if p.sound != nil {
+		return p.sound
+	}
+	return device.New(device.Config{Microphone: c.Microphone, Output: c.Output, Log: p.log})
 }
 
 // ownAnswers is the client of the person's own answering server. A server other
@@ -154,6 +168,11 @@ func (pl *plan) Run(ctx context.Context, s *interview.Session) error {
 	beside, stop := context.WithCancel(ctx)
 	var g errgroup.Group
 	g.Go(func() error { pl.answers.KeepWarm(beside); return nil })
+	if pl.lease != nil {
+		pl.hosted.begun(pl.lease)
+		defer pl.hosted.ended()
+		g.Go(func() error { return pl.lease.Run(beside, s.Do) })
+	}
 	g.Go(func() error {
 		defer stop()
 		return s.Run(ctx)
@@ -164,6 +183,9 @@ func (pl *plan) Run(ctx context.Context, s *interview.Session) error {
 // Close releases what a plan holds that is not run.
 func (pl *plan) Close() {
 	pl.answers.Close()
+	if pl.lease != nil {
+		pl.lease.giveBack()
+	}
 	if pl.server != nil {
 		pl.server.Close()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -36,6 +37,7 @@ func (p *program) window(ctx context.Context, args []string) error {
 
 // open shows the window until the person closes it or ctx is cancelled; begin,
 // when not nil, is an interview to begin with, and observe an observer of all.
+// Where a window of this person's is open already, that one comes to the front.
 func (p *program) open(ctx context.Context, begin *choices, observe func(interview.State, interview.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -43,6 +45,15 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	if err != nil {
 		p.log.Warn("settings are not kept", "err", err)
 	}
+	only, first := claim(path, p.log)
+	if !first {
+		if begin != nil {
+			return &sayError{"Interview Copilot is open already; its window was brought to the front. Start there, or close it first.", errors.New("open: another instance runs")}
+		}
+		fmt.Fprintln(p.stderr, "Interview Copilot is open already; its window was brought to the front.")
+		return nil
+	}
+	defer only.Close()
 	settings, problem := overlay.LoadSettings(path)
 
 	app.SetMetadata(fyne.AppMetadata{
@@ -50,12 +61,12 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		Icon:       fyne.NewStaticResource("icon.png", assets.AppIcon),
 		Migrations: map[string]bool{"fyneDo": true},
 	})
+	a := app.NewWithID(appID)
 	stage := newStage(p)
 	stage.observe = observe
-	drawn := make(chan struct{})
-	window := overlay.New(app.NewWithID(appID), overlay.Options{
+	options := overlay.Options{
 		Settings: settings, SettingsPath: path, Notice: p.firstNotice(problem),
-		Events: windowEvents(), Log: p.log,
+		Events: windowEvents(), Log: p.log, Tray: true, Hotkeys: true,
 		Start: stage.start,
 		Stop:  stage.stop,
 		Do:    stage.do,
@@ -73,14 +84,29 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		DeleteKey:    func(ctx context.Context, name string) error { return p.keys.Delete(ctx, name) },
 		Devices:      deviceNames,
 		Models:       p.modelNames,
-		Updates:      updateAddress(p.getenv) != "",
-		Started:      func() { close(drawn) },
-	})
+	}
+	if p.hosted != nil {
+		options.Hosted = p.hosted
+	}
+	drawn := make(chan struct{})
+	options.Updates, options.Started = updateAddress(p.getenv) != "", func() { close(drawn) }
+	window := overlay.New(a, options)
 	if begin != nil && settings.NoticeSeen {
 		stage.begin(*begin)
 		begin = nil
 	}
 	var running sync.WaitGroup
+	if h := p.hosted; h != nil {
+		h.attach(window.ShowAccount, stage.takeOver, func(page string) error {
+			u, err := url.Parse(page)
+			if err != nil {
+				return err
+			}
+			return a.OpenURL(u)
+		})
+		running.Go(func() { h.Run(ctx) })
+	}
+	running.Go(func() { only.Run(window.Reveal) })
 	running.Go(func() { p.tellUpdate(ctx, settings.NoUpdates, drawn, updateWait, window.Tell) })
 	running.Go(func() {
 		stage.Run(ctx, window.Show)
@@ -88,6 +114,7 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	})
 	window.Run()
 	cancel()
+	only.Close()
 	running.Wait()
 	return nil
 }
@@ -103,6 +130,8 @@ type stage struct {
 
 	mu        sync.Mutex
 	documents [2]resume.Document // by overlay.DocumentKind
+	last      choices            // begun last
+	lease     *lease             // of the running interview; nil: it has none
 }
 
 func newStage(p *program) *stage {
@@ -117,6 +146,9 @@ func newStage(p *program) *stage {
 // waiting is the same wish.
 
 func (s *stage) begin(c choices) {
+	s.mu.Lock()
+	s.last = c
+	s.mu.Unlock()
 	select {
 	case s.starts <- c:
 	default:
@@ -140,7 +172,29 @@ func (s *stage) stop() {
 	}
 }
 
+// takeOver begins the last interview anew, with the session of another device.
+func (s *stage) takeOver() {
+	s.mu.Lock()
+	c := s.last
+	s.mu.Unlock()
+	c.TakeOver = true
+	s.begin(c)
+}
+
+// do passes a command on. A pause of a metered interview goes through its lease,
+// which tells the server and the interview.
 func (s *stage) do(c interview.Command) {
+	s.mu.Lock()
+	l := s.lease
+	s.mu.Unlock()
+	switch {
+	case l != nil && c == interview.Pause:
+		l.ask(wishPause)
+		return
+	case l != nil && c == interview.Resume:
+		l.ask(wishResume)
+		return
+	}
 	select {
 	case s.commands <- c:
 	default:
@@ -175,6 +229,8 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 	}
 	plan.options.Observe = s.observe
 	session := interview.New(plan.options)
+	s.hold(plan.lease)
+	defer s.hold(nil)
 	done := make(chan error, 1)
 	go func() { done <- plan.Run(ctx, session) }()
 	for {
@@ -194,6 +250,12 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 			return
 		}
 	}
+}
+
+func (s *stage) hold(l *lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lease = l
 }
 
 func (s *stage) readDocument(ctx context.Context, kind overlay.DocumentKind, path string) (overlay.Document, error) {

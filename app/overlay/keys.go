@@ -33,7 +33,7 @@ func keys() []key {
 		{fyne.KeyT, ctrl, "Always on top, on or off", func(w *Window) { w.change(func(s *Settings) { s.OnTop = !s.OnTop }) }},
 		{fyne.KeyComma, ctrl, "Settings", func(w *Window) { w.open(settingsScreen) }},
 		{fyne.KeyF1, 0, "This page", func(w *Window) { w.open(helpScreen) }},
-		{fyne.KeyQ, ctrl, "Quit", (*Window).closeAsked},
+		{fyne.KeyQ, ctrl, "Quit", (*Window).quit},
 	}
 }
 
@@ -101,7 +101,7 @@ func (w *Window) escapeKey() {
 		if w.tele.view.status <= interview.AnswerStreaming && w.tele.view.id != 0 {
 			w.do(interview.CancelAnswer)
 		}
-	case settingsScreen, helpScreen:
+	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen:
 		w.back()
 	}
 }

@@ -72,6 +72,9 @@ type Options struct {
 	SaveKey   func(ctx context.Context, name, secret string) error
 	DeleteKey func(ctx context.Context, name string) error
 
+	Hosted Hosted // nil: there is no hosted mode
+	Tray   bool   // put a menu into the system's tray, where there is one
+
 	Devices func(ctx context.Context) (Devices, error)
 	Models  func(ctx context.Context) ([]string, error)
 }
@@ -142,7 +145,14 @@ type Window struct {
 	problem  *block          // the set-up's notice
 	pushed   string          // a notice of the window itself, until the next command
 	closing  bool
-	hidden   bool // by a key; the interview goes on
+
+	account   Account
+	signing   signing
+	hostedRow *fyne.Container // the set-up's part for the hosted mode
+	offers    *fyne.Container // below the teleprompter
+	offered   string          // what stands there
+	tray      *tray           // nil: there is none
+	hidden    bool            // by a key; the interview goes on
 
 	grabber      grabber // of the keys that work everywhere; nil where there are none
 	hotkeyDoes   map[chord]func(*Window)
@@ -175,7 +185,7 @@ func New(a fyne.App, o Options) *Window {
 	w.shown = interview.State{Mode: w.settings.Mode, Auto: w.settings.Auto, Shown: -1}
 	w.mailbox.view = viewOf(w.shown)
 	w.idle.events = o.Events
-	w.idle.do = w.ui
+	w.idle.do = w.pass
 	w.saver.path = o.SettingsPath
 	w.win = a.NewWindow("Interview Copilot")
 	w.win.SetPadded(false)
@@ -206,6 +216,7 @@ func (w *Window) started() {
 	w.settle()
 	w.applyNative()
 	w.idle.start()
+	w.startTray()
 	if w.opts.Hotkeys {
 		w.grabber = openGrabber(w.hotkeyPressed)
 		w.regrab()
@@ -292,6 +303,13 @@ func (w *Window) deliver() {
 
 // ui runs f on Fyne's goroutine, soon. It is the one doorway there.
 func (w *Window) ui(f func()) {
+	w.pass(func() {
+		f()
+		w.idle.changed = true
+	})
+}
+
+func (w *Window) pass(f func()) {
 	w.idle.expect()
 	w.hand(func() {
 		w.idle.arrived()

@@ -70,6 +70,12 @@ func (w *Window) appearance() fyne.CanvasObject {
 	top.SetChecked(w.settings.OnTop)
 	top.OnChanged = func(on bool) { w.change(func(s *Settings) { s.OnTop = on }) }
 	row("", top)
+	if w.opts.Tray {
+		keep := widget.NewCheck("Closing the window keeps a running interview, in the tray", nil)
+		keep.SetChecked(w.settings.KeepRunning)
+		keep.OnChanged = func(on bool) { w.change(func(s *Settings) { s.KeepRunning = on }) }
+		row("", keep)
+	}
 	if w.opts.Updates {
 		row("", w.updatesCheck())
 	}

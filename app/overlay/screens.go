@@ -18,6 +18,9 @@ const (
 	prompterScreen
 	settingsScreen
 	helpScreen
+	signInScreen
+	accountScreen
+	receiptsScreen
 )
 
 // settle shows the screen to start with.
@@ -45,16 +48,23 @@ func (w *Window) open(s screen) {
 	case setupScreen:
 		w.win.SetContent(w.setup())
 	case prompterScreen:
-		w.win.SetContent(w.tele.root)
+		w.win.SetContent(w.prompter())
 	case settingsScreen:
 		w.win.SetContent(w.appearance())
 	case helpScreen:
 		w.win.SetContent(w.helpPage())
+	case signInScreen:
+		w.win.SetContent(w.signInPage())
+	case accountScreen:
+		w.win.SetContent(w.accountPage())
+	case receiptsScreen:
+		w.win.SetContent(w.receiptsPage())
 	}
 }
 
 // back leaves the settings or the help for what was there before.
 func (w *Window) back() {
+	w.leaveSignIn()
 	if w.tele.view.running() || w.tele.view.id != 0 {
 		w.open(prompterScreen)
 		return
@@ -74,6 +84,7 @@ func (w *Window) restyle() {
 		settings: func() { w.open(settingsScreen) },
 		help:     func() { w.open(helpScreen) },
 	})
+	w.offers, w.offered = w.strip(), ""
 	w.draw(w.shown, viewOf(w.shown))
 	if old != nil {
 		w.tele.answer.goOn(old.answer)
@@ -85,11 +96,14 @@ func (w *Window) restyle() {
 func (w *Window) draw(s interview.State, v view) {
 	was := w.tele.view
 	w.shown = s
+	v = w.dress(v)
 	if v.notice.Message == "" && w.pushed != "" {
 		v.notice = interview.Notice{Code: "window", Message: w.pushed}
 	}
 	text, anew := w.news(s, v)
 	w.tele.show(v, text, anew, w.now())
+	w.refreshStrip()
+	w.refreshTray()
 	begun := v.running() && !was.running() || v.phase != interview.Idle && was.phase == interview.Idle
 	if begun && (w.screen == setupScreen || w.screen == helpScreen) {
 		w.open(prompterScreen)
@@ -205,6 +219,15 @@ func (w *Window) save() {
 
 // closeAsked is the person closing the window.
 func (w *Window) closeAsked() {
+	if w.settings.KeepRunning && w.tray != nil && w.tele.view.running() {
+		w.conceal()
+		return
+	}
+	w.quit()
+}
+
+// quit ends the program, and with it the interview.
+func (w *Window) quit() {
 	w.keepPlace()
 	if w.opts.Closed == nil {
 		w.app.Quit()

@@ -25,6 +25,7 @@ const (
 const (
 	ModeRehearsal = "rehearsal"
 	ModeOwnKeys   = "own keys"
+	ModeHosted    = "hosted"
 )
 
 // DefaultTextSize is the answer's, in Fyne's units: points at scale 1.
@@ -39,21 +40,24 @@ const (
 // Settings is what the window remembers. Nothing in it is secret: keys live in
 // the system's keyring, the documents' text in no file of ours.
 type Settings struct {
-	NoticeSeen bool             `json:"notice_seen"` // the notice of the first start was read
-	Mode       string           `json:"mode"`
-	Resume     string           `json:"resume,omitempty"`     // path of the last résumé; empty: none, or it was pasted
-	Job        string           `json:"job,omitempty"`        // the same for the job description
-	Microphone string           `json:"microphone,omitempty"` // device name; empty: the system's default
-	Output     string           `json:"output,omitempty"`     // what the interviewer is heard on; empty: the default
-	Language   string           `json:"language"`             // BCP-47
-	Model      string           `json:"model,omitempty"`      // of the answers; empty: the program's default
-	Auto       bool             `json:"automatic_answers"`
-	TextSize   float32          `json:"text_size"`
-	Theme      string           `json:"theme"`
-	Opacity    float64          `json:"opacity"` // minOpacity…1
-	OnTop      bool             `json:"always_on_top"`
-	NoUpdates  bool             `json:"no_update_check,omitempty"` // do not look for new versions
-	Places     map[string]Place `json:"places,omitempty"` // by arrangement of monitors
+	NoticeSeen bool    `json:"notice_seen"` // the notice of the first start was read
+	Mode       string  `json:"mode"`
+	Resume     string  `json:"resume,omitempty"`     // path of the last résumé; empty: none, or it was pasted
+	Job        string  `json:"job,omitempty"`        // the same for the job description
+	Microphone string  `json:"microphone,omitempty"` // device name; empty: the system's default
+	Output     string  `json:"output,omitempty"`     // what the interviewer is heard on; empty: the default
+	Language   string  `json:"language"`             // BCP-47
+	Model      string  `json:"model,omitempty"`      // of the answers; empty: the program's default
+	Auto       bool    `json:"automatic_answers"`
+	TextSize   float32 `json:"text_size"`
+	Theme      string  `json:"theme"`
+	Opacity    float64 `json:"opacity"` // minOpacity…1
+	OnTop      bool    `json:"always_on_top"`
+	// KeepRunning says that closing the window leaves the interview running, in
+	// the tray.
+	KeepRunning bool             `json:"keep_running_when_closed,omitempty"`
+	NoUpdates   bool             `json:"no_update_check,omitempty"` // do not look for new versions
+	Places      map[string]Place `json:"places,omitempty"`          // by arrangement of monitors
 
 	Hotkeys map[string]string `json:"hotkeys,omitempty"` // chord by action, where it is not the default; empty: off
 }
@@ -78,7 +82,7 @@ func DefaultSettings() Settings {
 // valid returns s with everything out of range put right.
 func (s Settings) valid() Settings {
 	d := DefaultSettings()
-	if !slices.Contains([]string{ModeRehearsal, ModeOwnKeys}, s.Mode) {
+	if !slices.Contains([]string{ModeRehearsal, ModeOwnKeys, ModeHosted}, s.Mode) {
 		s.Mode = d.Mode
 	}
 	if _, ok := palettes()[s.Theme]; !ok {

@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -47,7 +48,7 @@ func (w *Window) sheet(title string, body, foot fyne.CanvasObject) fyne.CanvasOb
 	case setupScreen:
 		head.Add(quietIcon(theme.SettingsIcon(), func() { w.open(settingsScreen) }))
 		head.Add(quietIcon(theme.QuestionIcon(), func() { w.open(helpScreen) }))
-	case settingsScreen, helpScreen:
+	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen:
 		head.Add(quietIcon(theme.CancelIcon(), w.back))
 	}
 	return container.NewBorder(pad(head, 8, margin), pad(foot, 10, margin), nil, nil,
@@ -80,33 +81,37 @@ func sentence(s string) *widget.Label {
 const (
 	rehearsalChoice = "Rehearsal"
 	ownKeysChoice   = "Own keys"
+	hostedChoice    = "Minutes"
 )
 
-// modeSection chooses between rehearsal and own keys and, for the latter, takes
-// the keys.
+// modeSection chooses between rehearsal, own keys and minutes, and takes what
+// the mode needs.
 func (w *Window) modeSection() fyne.CanvasObject {
+	names, modes := []string{rehearsalChoice, ownKeysChoice}, []string{ModeRehearsal, ModeOwnKeys}
+	if w.opts.Hosted != nil {
+		names, modes = append(names, hostedChoice), append(modes, ModeHosted)
+	}
 	below := container.NewVBox()
 	show := func() {
-		if w.settings.Mode == ModeOwnKeys {
+		w.hostedRow = nil
+		switch w.settings.Mode {
+		case ModeOwnKeys:
 			below.Objects = []fyne.CanvasObject{w.keySection()}
-		} else {
+		case ModeHosted:
+			below.Objects = []fyne.CanvasObject{w.hostedSection()}
+		default:
 			below.Objects = []fyne.CanvasObject{flush(sentence("A recorded interview plays through the whole program. No account, no keys, no network."))}
 		}
 		below.Refresh()
 	}
-	mode := widget.NewRadioGroup([]string{rehearsalChoice, ownKeysChoice}, nil)
-	mode.Horizontal, mode.Required = true, true
-	mode.SetSelected(rehearsalChoice)
-	if w.settings.Mode == ModeOwnKeys {
-		mode.SetSelected(ownKeysChoice)
+	if !slices.Contains(modes, w.settings.Mode) { // no server is known any more
+		w.settings.Mode = ModeRehearsal
 	}
+	mode := widget.NewRadioGroup(names, nil)
+	mode.Horizontal, mode.Required = true, true
+	mode.SetSelected(names[slices.Index(modes, w.settings.Mode)])
 	mode.OnChanged = func(choice string) {
-		w.change(func(s *Settings) {
-			s.Mode = ModeRehearsal
-			if choice == ownKeysChoice {
-				s.Mode = ModeOwnKeys
-			}
-		})
+		w.change(func(s *Settings) { s.Mode = modes[slices.Index(names, choice)] })
 		show()
 	}
 	show()

@@ -83,7 +83,11 @@ func (c *Client) OpenSession(ctx context.Context, o SessionOptions) (*Session, e
 	}
 	dialer := websocket.Dialer{HandshakeTimeout: requestTimeout, Proxy: http.ProxyFromEnvironment}
 	if t, ok := c.http().Transport.(*http.Transport); ok {
-		dialer.NetDialContext, dialer.TLSClientConfig = t.DialContext, t.TLSClientConfig
+		t = t.Clone() // which waits for what the transport does to itself at its first use
+		dialer.NetDialContext = t.DialContext
+		if dialer.TLSClientConfig = t.TLSClientConfig; t.TLSClientConfig != nil {
+			dialer.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has another handshake
+		}
 	}
 	conn, resp, err := dialer.DialContext(ctx, target, header)
 	if err != nil {

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"copilot/app/account"
+	"copilot/app/account/authtest"
+	"copilot/app/interview"
+	"copilot/app/overlay"
+	"copilot/app/rehearsal"
+	"copilot/audio"
+	"copilot/backend/supabase"
+	"copilot/backend/supabase/pgtest"
+	"copilot/billing"
+)
+
+// backendBinary is the server as it is shipped: a program of its own.
+var backendBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "copilot-backend")
+	if err != nil {
+		return "", err
+	}
+	built = append(built, dir)
+	path := filepath.Join(dir, "backend")
+	cmd := exec.Command("go", "build", "-o", path, "../backend")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the backend: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// service is the hosted product on this machine: the backend's program over a
+// real Postgres, the sign-in service, and the vendors' stand-ins.
+type service struct {
+	t       *testing.T
+	auth    *authtest.Server
+	vendors *rehearsal.Server
+	clock   *pgtest.Clock
+	pool    *supabase.DB
+	addr    string
+	env     []string
+	backend *exec.Cmd
+	log     lockedBuffer
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	s := &service{t: t, auth: authtest.New(t)}
+	var err error
+	if s.vendors, err = rehearsal.Start(t.Context(), rehearsal.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.vendors.Close)
+	postgres, err := pgtest.Start(t.Context(), pgtest.Options{Template: func(ctx context.Context, url string) error {
+		_, err := supabase.Migrate(ctx, url)
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { postgres.Close() })
+	db := postgres.Database(t)
+	s.clock = db.Clock(t, time.Now())
+	if _, err := db.Super(t).Exec(t.Context(), "insert into auth.users (id, email) values ($1, $2)", authtest.UserID, authtest.Email); err != nil {
+		t.Fatal(err)
+	}
+	if s.pool, err = supabase.Open(t.Context(), db.URL("copilot_backend")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.pool.Close)
+	s.addr = freeAddress(t)
+	s.env = []string{
+		"PATH=" + os.Getenv("PATH"), "ADDR=" + s.addr, "LOG_LEVEL=debug",
+		"SUPABASE_URL=" + s.auth.URL, "SUPABASE_DB_URL=" + db.URL("copilot_backend"),
+		"DEEPGRAM_URL=" + s.vendors.DeepgramURL(), "DEEPGRAM_API_KEY=" + s.vendors.DeepgramKey(),
+		"GROQ_URL=" + s.vendors.GroqURL(), "GROQ_API_KEY=" + s.vendors.GroqKey(),
+		"STRIPE_SECRET_KEY=sk_test_0123456789abcdef", "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef",
+	}
+	s.start()
+	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs the backend until kill or the end of the test.
+func (s *service) start() {
+	s.t.Helper()
+	path, err := backendBinary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(path)
+	cmd.Env, cmd.Stderr = s.env, &s.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.backend = cmd
+	s.t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if s.t.Failed() {
+			s.t.Logf("log of the backend:\n%s", s.log.String())
+		}
+	})
+	soon(s.t, "the backend is up", func() bool {
+		resp, err := http.Get(s.url() + "/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// kill ends the backend as a crash does.
+func (s *service) kill() {
+	s.backend.Process.Kill()
+	s.backend.Wait()
+}
+
+func (s *service) url() string { return "http://" + s.addr }
+
+// credit is what the webhook does after a payment.
+func (s *service) credit(minutes int) {
+	s.t.Helper()
+	p := supabase.Posting{UserID: authtest.UserID, Kind: billing.Purchase, Minutes: minutes, Key: fmt.Sprint("test:", time.Now().UnixNano())}
+	if _, err := s.pool.Post(s.t.Context(), p); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// books returns the balance, which must be the ledger's sum, and how many
+// minutes were charged in all.
+func (s *service) books() (balance, charged int) {
+	s.t.Helper()
+	a := s.account()
+	entries, err := s.pool.Ledger(s.t.Context(), authtest.UserID, 0, 1000)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sum := 0
+	for _, e := range entries {
+		sum += e.Minutes
+		if e.Kind == billing.Usage {
+			charged -= e.Minutes
+		}
+	}
+	if sum != a.MinutesLeft || sum < 0 {
+		s.t.Fatalf("balance %d, ledger %d", a.MinutesLeft, sum)
+	}
+	return sum, charged
+}
+
+func (s *service) account() supabase.Account {
+	s.t.Helper()
+	a, err := s.pool.Account(s.t.Context(), authtest.UserID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+// alive says whether the person has a session at the backend.
+func (s *service) alive() bool {
+	s.t.Helper()
+	return s.account().Session.SessionID != ""
+}
+
+// pass lets the database's time go by, faster than ours but not faster than the
+// backend's heartbeats allow (each five seconds; 25 of silence are gone), until
+// done.
+func (s *service) pass(what string, done func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+		if done() {
+			return
+		}
+		s.clock.Advance(1500 * time.Millisecond)
+	}
+	s.t.Fatalf("never: %s", what)
+}
+
+// program is the desktop program, signed out, with keys in memory.
+func (s *service) program() *program {
+	s.t.Helper()
+	s.t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: io.Discard,
+		keys: account.NewKeys(), log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	p.config = config{BackendURL: s.url(), SupabaseURL: s.auth.URL, SupabaseKey: authtest.Key, DeepgramURL: s.vendors.DeepgramURL()}
+	var err error
+	if p.hosted, err = newHosted(p.config, p.keys, p.log); err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+// lockedBuffer may be written to and read at a time.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// soon waits until something is so.
+func soon(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(45 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not yet: %s", what)
+		}
+	}
+}
+
+// tape is the recorded interview as devices would give it: it goes on where it
+// was stopped, on one timeline.
+type tape struct {
+	mu     sync.Mutex
+	frames []audio.Frame
+	at     int
+	runs   int // how often it was opened
+	open   bool
+}
+
+func newTape(t *testing.T, iv *rehearsal.Interview) *tape {
+	t.Helper()
+	var frames []audio.Frame
+	r := &rehearsal.Recording{Interview: iv, Speed: 1000}
+	if err := r.Run(t.Context(), func(f audio.Frame) { frames = append(frames, f) }, func(audio.LaneStatus) {}); err != nil {
+		t.Fatal(err)
+	}
+	return &tape{frames: frames}
+}
+
+func (p *tape) Run(ctx context.Context, emit func(audio.Frame), status func(audio.LaneStatus)) error {
+	p.set(true)
+	defer p.set(false)
+	for c := range audio.Channel(audio.Channels) {
+		status(audio.LaneStatus{Channel: c, State: audio.LaneLive, Device: "tape"})
+	}
+	tick := time.NewTicker(audio.FrameDuration)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.mu.Lock()
+			f := p.frames[p.at%len(p.frames)]
+			f.Start, f.Captured = time.Duration(p.at)*audio.FrameDuration, time.Now()
+			p.at++
+			p.mu.Unlock()
+			emit(f)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (p *tape) set(open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open = open; open {
+		p.runs++
+	}
+}
+
+func (p *tape) running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
+// screen is what a window would show.
+type screenOf struct {
+	mu      sync.Mutex
+	account overlay.Account
+	state   interview.State
+}
+
+func (s *screenOf) showAccount(a overlay.Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.account = a
+}
+
+func (s *screenOf) show(st interview.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = st
+}
+
+func (s *screenOf) now() (overlay.Account, interview.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.account, s.state
+}
