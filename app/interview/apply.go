@@ -30,9 +30,8 @@ func newState(o Options) State {
 	return s
 }
 
-// Apply returns the state after ev. It is pure: s and everything it was made
-// from stay as they are.
-func (s State) Apply(ev Event) State {
+// apply is Apply but for the reader.
+func (s State) apply(ev Event) State {
 	if at := ev.event(); at.After(s.now) {
 		s.now = at
 	}
@@ -67,6 +66,8 @@ func (s State) Apply(ev Event) State {
 		s.sounding = s.sounding && ev.Err == nil
 	case HearingEnded:
 		s = s.hearingEnded(ev.Quit)
+	case Typed:
+		s = s.askAgain(ev.Text)
 	case SessionEnded:
 		s = s.end(ev.Err)
 	}

@@ -79,6 +79,11 @@ type (
 		At  time.Time
 		Err error
 	}
+	// Typed is a question that the person typed, in place of what was heard.
+	Typed struct {
+		At   time.Time
+		Text string
+	}
 	// Pressed is a person's wish.
 	Pressed struct {
 		At      time.Time
@@ -98,6 +103,7 @@ func (e TimePassed) event() time.Time    { return e.At }
 func (e SourceEnded) event() time.Time   { return e.At }
 func (e HearingEnded) event() time.Time  { return e.At }
 func (e SessionEnded) event() time.Time  { return e.At }
+func (e Typed) event() time.Time         { return e.At }
 func (e Pressed) event() time.Time       { return e.At }
 
 // Command is what a person can ask of a running interview.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Ground is what a sentence of an answer stands on.
@@ -53,29 +54,46 @@ func (l Labels) grow(answer Text, whole bool, g Grounds) Labels {
 	all := l.All[:len(l.All):len(l.All)]
 	at := l.read
 	for line := range strings.Lines(text[:end]) {
-		for from, s := range sentences(line) {
-			if strings.IndexFunc(s, unicode.IsLetter) < 0 {
-				continue
+		for len(line) > 0 {
+			n := sentenceEnd(line)
+			s := strings.TrimSpace(line[:n])
+			if strings.IndexFunc(s, unicode.IsLetter) >= 0 {
+				judged := g.Judge(s)
+				judged.From = at + leadingSpace(line)
+				judged.To = judged.From + len(s)
+				all = append(all, judged)
 			}
-			judged := g.Judge(s)
-			judged.From, judged.To = at+from, at+from+len(s)
-			all = append(all, judged)
+			line, at = line[n:], at+n
 		}
-		at += len(line)
 	}
 	return Labels{All: all, read: l.read + end}
 }
 
 // finished returns how much of text is whole sentences.
 func finished(text string) int {
-	from := strings.LastIndexByte(text, '\n') + 1
-	end := from
-	for at, s := range sentences(text[from:]) {
-		if stop := from + at + len(s); stop < len(text) && strings.ContainsRune(".?!…;", lastRune(s)) {
-			end = stop
+	end := strings.LastIndexByte(text, '\n') + 1
+	for {
+		n := sentenceEnd(text[end:])
+		if end+n >= len(text) {
+			return end
+		}
+		end += n
+	}
+}
+
+// sentenceEnd returns where the first sentence of a line ends: behind a stop and
+// what clings to it, before a space; or where the line does.
+func sentenceEnd(line string) int {
+	for i, r := range line {
+		if !strings.ContainsRune(".?!…;", r) {
+			continue
+		}
+		rest := strings.TrimLeft(line[i+utf8.RuneLen(r):], "*_\"”’)]`")
+		if rest == "" || rest[0] == ' ' || rest[0] == '\n' {
+			return len(line) - len(rest)
 		}
 	}
-	return end
+	return len(line)
 }
 
 // Judge labels one sentence of an answer; From and To stay zero. It asks

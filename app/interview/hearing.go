@@ -20,6 +20,7 @@ const (
 type word struct {
 	text, norm string
 	from, to   time.Duration
+	sure       float64 // the recogniser's confidence; 0 when unknown
 }
 
 type span struct{ from, to time.Duration }
@@ -162,7 +163,7 @@ func newPiece(t deepgram.Transcript) piece {
 	p := piece{span: span{t.Start, t.End}, text: clean(t.Text)}
 	for _, w := range t.Words {
 		if text := clean(w.Text); text != "" {
-			p.words = append(p.words, word{text, norm(text), w.Start, w.End})
+			p.words = append(p.words, word{text, norm(text), w.Start, w.End, w.Confidence})
 			p.confidence += w.Confidence
 		}
 	}
@@ -174,7 +175,7 @@ func newPiece(t deepgram.Transcript) piece {
 	each := max(t.End-t.Start, 0) / time.Duration(max(len(fields), 1))
 	for i, f := range fields {
 		at := t.Start + time.Duration(i)*each
-		p.words = append(p.words, word{f, norm(f), at, at + each})
+		p.words = append(p.words, word{f, norm(f), at, at + each, 0})
 	}
 	return p
 }

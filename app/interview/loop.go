@@ -106,6 +106,8 @@ func (r *runner) loop(ctx context.Context) {
 			}
 		case c := <-r.commands:
 			r.apply(Pressed{time.Now(), c})
+		case text := <-r.asks:
+			r.apply(Typed{time.Now(), text})
 		case err := <-r.sourceDone:
 			r.sourceEnded(err)
 		case err := <-r.flushed:

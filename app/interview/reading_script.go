@@ -104,7 +104,7 @@ func spoken(ws []word) []word {
 		each := (w.to - w.from) / time.Duration(len(parts))
 		for i, p := range parts {
 			if n := canonical(p); n != "" {
-				out = append(out, word{p, n, w.from + time.Duration(i)*each, w.to - time.Duration(len(parts)-1-i)*each})
+				out = append(out, word{p, n, w.from + time.Duration(i)*each, w.to - time.Duration(len(parts)-1-i)*each, w.sure})
 			}
 		}
 	}

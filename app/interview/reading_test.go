@@ -245,7 +245,7 @@ func timed(ws []uttered, sc script, rng *rand.Rand) []uttered {
 func heardWords(ws []uttered) []word {
 	out := make([]word, len(ws))
 	for i, w := range ws {
-		out[i] = word{w.text, norm(w.text), w.from, w.to}
+		out[i] = word{text: w.text, norm: norm(w.text), from: w.from, to: w.to}
 	}
 	return out
 }
@@ -428,7 +428,7 @@ func TestReadingNeverJumpsBackFar(t *testing.T) {
 					text = "elsewhere"
 				}
 				at += 300 * time.Millisecond
-				ws = append(ws, word{text, norm(text), at - 300*time.Millisecond, at})
+				ws = append(ws, word{text: text, norm: norm(text), from: at - 300*time.Millisecond, to: at})
 			}
 			before, limit := r, r.script.before(r.Words())
 			final := rng.IntN(2)
@@ -466,7 +466,7 @@ func BenchmarkReading(b *testing.B) {
 			for b.Loop() {
 				w := sc.words[i%len(sc.words)]
 				at := time.Duration(i+1) * 300 * time.Millisecond
-				r = r.hear(text, true, []word{{w.norm, w.norm, at - 200*time.Millisecond, at}}, nil)
+				r = r.hear(text, true, []word{{text: w.norm, norm: w.norm, from: at - 200*time.Millisecond, to: at}}, nil)
 				i++
 			}
 		})

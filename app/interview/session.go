@@ -28,6 +28,7 @@ type Options struct {
 	Model      string // of the answers; empty: the Answerer's default
 	Fallback   string // model tried when Model fails; empty: none
 	Manual     bool   // begin without automatic answers
+	Deck       *Deck  // answers prepared before; may be nil
 	NoDrafts   bool   // ask only once a question is over: later answers, fewer requests
 	Log        *slog.Logger
 	// Observe, when set, is called by Run after each event with the new state.
@@ -42,6 +43,7 @@ type Session struct {
 	prompt   prompt
 	meter    *meter
 	commands chan Command
+	asks     chan string
 	changed  chan struct{}
 	state    atomic.Pointer[State]
 	began    atomic.Bool
@@ -54,12 +56,14 @@ func New(o Options) *Session {
 		log:      o.Log,
 		meter:    newMeter(),
 		commands: make(chan Command, 16),
+		asks:     make(chan string, 4),
 		changed:  make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	state := newState(o)
+	state.profile, state.deck = o.Profile, o.Deck
 	var shortened string
 	if s.prompt, shortened = newPrompt(o.Profile); shortened != "" {
 		state = state.remark("profile_shortened", shortened)
@@ -89,6 +93,15 @@ func (s *Session) Run(ctx context.Context) error {
 func (s *Session) Do(c Command) {
 	select {
 	case s.commands <- c:
+	default:
+	}
+}
+
+// Ask asks text, typed by the person, in place of what was heard. It never
+// blocks: four may be waiting, and what comes on top of them is dropped.
+func (s *Session) Ask(text string) {
+	select {
+	case s.asks <- text:
 	default:
 	}
 }

@@ -64,6 +64,7 @@ type Answer struct {
 	Text    Text
 	Model   string
 	Problem string // a sentence for the person when Status is AnswerFailed or a retry is under way
+	Labels  Labels // of the sentences that are finished
 	// Since the question's last word was heard: when its final transcript came,
 	// the answer's first word, its end. Zero: not yet, or before that word.
 	Final, FirstToken, Done time.Duration
@@ -79,9 +80,13 @@ type Answer struct {
 type Question struct {
 	ID     int // 1, 2, 3, ... in order of asking
 	Text   string
-	Manual bool      // asked for by hand
-	Heard  time.Time // when its last word was heard, or the key was pressed
-	Answer Answer
+	Manual bool   // asked for by hand
+	Unsure []Span // words of Text that may be misheard
+	// Prepared is the answer of the nearest card of the deck, to be shown, as
+	// prepared, while the model has no word; empty: there is none.
+	Prepared string
+	Heard    time.Time // when its last word was heard, or the key was pressed
+	Answer   Answer
 }
 
 // Notice is one sentence for the person. Code is stable and machine-readable.
@@ -134,6 +139,7 @@ type State struct {
 	// Shown is the index of the question on screen; -1 while there is none. While
 	// an answer is on screen, the next one takes its place with its first word.
 	Shown   int
+	Reader  Reader // of the answer on screen
 	Notice  Notice // empty Code: nothing to tell
 	Dropped int    // frames lost on both lanes
 	Latency Latency
@@ -159,6 +165,10 @@ type State struct {
 	drafts  bool    // answers may be begun before the question is over
 	draft   draft
 	firsts  []time.Duration // of the newest answers, oldest first
+
+	profile Profile
+	grounds Grounds
+	deck    *Deck
 
 	heard     [audio.Channels]hearing
 	forgotten int // turns dropped from the front
