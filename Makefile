@@ -8,23 +8,47 @@ TAGS := migrated_fynedo
 endif
 BIN := bin/interview-copilot
 
-.PHONY: run build test check bench package clean
+.PHONY: run build test stack bench bench-backend soak clean
 
 run: build
 	@$(BIN) rehearse
 
 build:
 	@.ci/setup run
-	@test -e $(BIN) || echo "==> Building. The first time takes 3 to 6 minutes: Fyne's C parts are compiled once" \
-		"(one of them, go-gl, shows nothing for over a minute). Later builds take seconds."
 	@mkdir -p bin
-	@.ci/progress go build -v -tags $(TAGS) -o $(BIN) ./app
+	@.ci/progress $(TAGS) $(BIN) ./app
 
+# -race finds data races; without the tag migrated_fynedo Fyne checks its threads.
 test:
 	@.ci/setup test
+	@echo "==> Building the tests. The first time takes some minutes."
 	go vet -race -tags x11 ./...
 	CGO_ENABLED=0 go build -o /dev/null ./backend
 	go test -race -tags x11 ./...
+
+# The hosted product on this computer, without an account; see "make stack ARGS=-h".
+stack:
+	@.ci/setup stack
+	@mkdir -p bin
+	@CGO_ENABLED=0 go build -o bin/stack ./backend/stack
+	@bin/stack $(ARGS)
+
+# Our share of the latency, hop by hop, beside what others wait by design.
+bench:
+	@.ci/setup test
+	@.ci/bench
+
+# One backend on one core under full sessions, beside what was measured of others.
+bench-backend:
+	@.ci/setup test
+	@echo "==> Measuring. This takes about five minutes."
+	@go test -run '^$$' -bench Backend -benchtime 1x -timeout 20m ./backend
+
+# The long runs: a million session-minutes simulated, 200 kills of a backend and
+# 50 crashes of Postgres.
+soak:
+	@.ci/setup test
+	COPILOT_SOAK=1 go test -v -timeout 4h -run 'TestG2_|TestB5_|TestB8_' ./backend/supabase ./backend
 
 clean:
 	rm -rf bin build

@@ -16,8 +16,7 @@ const (
 	// awakeAfterInput is how long Fyne's own loop runs after an event of the
 	// system: mouse and keys come in bursts, and a double click takes 300 ms.
 	awakeAfterInput = 600 * time.Millisecond
-	// awakeAfterShow is the same after something of ours: two frames, so that
-	// what was changed is drawn.
+	// awakeAfterShow is the same after something of ours: two frames.
 	awakeAfterShow = 40 * time.Millisecond
 )
 
@@ -28,7 +27,10 @@ const (
 // queue, and gives the loop back as soon as there is one.
 type idler struct {
 	events *Events
-	do     func(func()) // Window.ui
+	do     func(func()) // hands a function to Fyne's goroutine, framed by expect, arrived and wake
+
+	changed   bool   // something may have to be drawn; of Fyne's goroutine
+	drawFirst func() // makes animated say yes until Fyne has drawn
 
 	mu       sync.Mutex
 	pending  int  // functions on their way to Fyne's goroutine
@@ -46,6 +48,8 @@ func (i *idler) start() {
 		return
 	}
 	i.animated = animations(fyne.CurrentApp().Driver())
+	// Fyne's loop moves animations on right before it draws.
+	i.drawFirst = fyne.NewAnimation(0, func(float32) {}).Start
 	i.again(awakeAfterInput)
 }
 
@@ -107,8 +111,12 @@ func (i *idler) ask() {
 
 // step waits for an event, on Fyne's goroutine.
 func (i *idler) step() {
+	if i.changed { // on a busy machine this comes before Fyne's next frame
+		i.changed = false
+		i.drawFirst()
+	}
 	if i.animated() {
-		i.again(awakeAfterShow)
+		i.again(frame)
 		return
 	}
 	i.mu.Lock()
@@ -128,6 +136,7 @@ func (i *idler) step() {
 	i.waiting = false
 	woken := i.woken
 	i.mu.Unlock()
+	i.changed = i.changed || !woken && !quiet // by an event
 	switch {
 	case woken:
 		i.again(awakeAfterShow)

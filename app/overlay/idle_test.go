@@ -35,7 +35,7 @@ func newTestIdler(q *queueOfEvents, animated func() bool) (i *idler, end func())
 			f()
 		}
 	}()
-	i = &idler{events: &Events{Wait: q.wait, Post: q.post}}
+	i = &idler{events: &Events{Wait: q.wait, Post: q.post}, drawFirst: func() {}}
 	i.do = func(f func()) {
 		i.expect()
 		loop <- func() { i.arrived(); f() }
@@ -110,6 +110,31 @@ func TestInputKeepsTheWindowAwake(t *testing.T) {
 			t.Error("slept again at once")
 		}
 		_ = i
+		end()
+	})
+}
+
+// What was changed is drawn before the window sleeps, however long Fyne's loop is
+// kept from its next frame.
+func TestNoSleepBeforeTheChangeIsDrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queueOfEvents{news: make(chan struct{}, 1)}
+		var undrawn atomic.Bool
+		i, end := newTestIdler(q, undrawn.Load)
+		i.drawFirst = func() { undrawn.Store(true) }
+		time.Sleep(10 * time.Second)
+		i.do(func() { i.changed = true })
+		time.Sleep(idleWait) // its step has come
+		before := q.waits.Load()
+		time.Sleep(time.Minute)
+		if n := q.waits.Load(); n != before {
+			t.Errorf("slept %d times with the change not drawn", n-before)
+		}
+		undrawn.Store(false) // Fyne's frame
+		time.Sleep(time.Minute)
+		if n := q.waits.Load() - before; n < 50 || n > 90 {
+			t.Errorf("then slept %d times in a minute", n)
+		}
 		end()
 	})
 }

@@ -48,7 +48,7 @@ func palettes() map[string]palette {
 		},
 		ThemeContrast: {
 			ground: rgb(0x000000), panel: rgb(0x000000), raised: rgb(0x383838), rule: rgb(0xffffff), edge: rgb(0xffffff),
-			text: rgb(0xffffff), soft: rgb(0xffffff), muted: rgb(0xe0e0e0),
+			text: rgb(0xffffff), soft: rgb(0xffffff), muted: rgb(0xb8b8b8),
 			accent: rgb(0xffe14d), onAccent: rgb(0x000000),
 			interviewer: rgb(0x7fdcff), candidate: rgb(0x8dffa9),
 			good: rgb(0x8dffa9), warn: rgb(0xffc966), bad: rgb(0xffa8a0),

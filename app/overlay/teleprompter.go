@@ -123,7 +123,7 @@ func (t *teleprompter) arrange() {
 	dot := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(t.look.size(9)), t.dot))
 	t.top = container.NewHBox(dot, center(t.phase), center(t.clock), center(t.mode), layout.NewSpacer(),
 		center(t.latency), t.previous, center(t.count), t.next, t.settings, t.help)
-	t.bottom = container.NewHBox(t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.newest, t.copy, t.clear, t.stop)
+	t.bottom = container.New(layout.NewCustomPaddedHBoxLayout(8), t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.newest, t.copy, t.clear, t.stop)
 	t.root = container.New(t, t.panel, t.rules[0], t.rules[1], t.top, t.question, t.answer, t.note,
 		t.banner, t.lanes[0], t.lanes[1], t.bottom)
 }
@@ -148,7 +148,7 @@ func (t *teleprompter) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	y := put(t.top, 3, t.top.MinSize().Height)
 	t.rules[0].Move(fyne.NewPos(0, y+3))
 	t.rules[0].Resize(fyne.NewSize(size.Width, 1))
-	y = put(t.question, y+12, t.question.MinSize().Height) + 10
+	y = put(t.question, y+12, t.question.MinSize().Height) + 14
 
 	bottom := size.Height - 8 - t.bottom.MinSize().Height
 	put(t.bottom, bottom, t.bottom.MinSize().Height)
@@ -240,7 +240,7 @@ func (t *teleprompter) showStatus(v view) {
 	changed = setText(t.clock, elapsed) || changed
 	changed = setText(t.mode, modeWord(v)) || changed
 	count, latency := "", ""
-	if v.number > 0 {
+	if v.total > 1 && v.number > 0 {
 		count = fmt.Sprintf("%d / %d", v.number, v.total)
 	}
 	if v.latency > 0 {
