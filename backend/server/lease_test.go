@@ -200,3 +200,51 @@ func TestSilentClient(t *testing.T) {
 		t.Errorf("%d minutes left of ten", got)
 	}
 }
+
+// An answer is a sign of life: who keeps silent on the socket and asks over
+// HTTP pays for the time, at this instance and at another. Without a socket,
+// which costs nothing, there are no answers.
+func TestAnswersAreNotFree(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		r := newRig(t)
+		c, user := r.client(10)
+		asked := r
+		if elsewhere {
+			asked = r.another("two")
+		}
+		asker := asked.clientOf(user)
+		s := r.open(c, api.SessionOptions{})
+		k := r.hub.person(user)
+		began := time.Now()
+		k.heard.Store(&began)
+		for range 13 { // two minutes and ten seconds
+			silent := *k.heard.Load()
+			r.clock.Advance(10 * time.Second)
+			asked.beat(t.Context())
+			if elsewhere {
+				if err := asked.pool.Ping(t.Context()); err != nil { // as each beat of a busy instance does
+					t.Fatal(err)
+				}
+			} else {
+				r.beat(t.Context())
+			}
+			if resp, body := asked.ask(asker, s.Started.SessionID, ordinaryQuestion); resp.StatusCode != 200 {
+				t.Fatalf("%d %s", resp.StatusCode, body)
+			}
+			if elsewhere {
+				k.heard.Store(&silent)
+			}
+			r.beat(t.Context())
+			r.tick(t.Context())
+		}
+		if got := r.balance(user); got != 7 {
+			t.Errorf("%d minutes left of ten (asked elsewhere: %v)", got, elsewhere)
+		}
+		s.Close()
+		waitFor(t, func() bool { return r.hub.person(user) == nil })
+		waitFor(t, func() bool {
+			resp, body := asked.ask(asker, s.Started.SessionID, ordinaryQuestion)
+			return resp.StatusCode == 503 && strings.Contains(body, `"unavailable"`) && resp.Header.Get("Retry-After") == "1"
+		})
+	}
+}

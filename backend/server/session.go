@@ -252,12 +252,16 @@ type liveSession struct {
 	Unlimited bool
 }
 
-// liveFor returns the person's session with this id. It knows those of its own
-// sockets; the others it asks the store for: a socket may be at another
-// instance, or lost for a moment. Somebody else's session is not found, by the
-// same way as one that never was.
+// liveFor returns the person's session with this id, and notes that its client
+// is there: else one that keeps silent on the socket would have answers and pay
+// for no time. It knows the sessions of its own sockets; for the others, whose
+// socket may be at another instance, it asks the store. Time without a socket
+// is free and has no answers. Somebody else's session is not found, by the same
+// way as one that never was.
 func (s *Server) liveFor(ctx context.Context, p person, id string) (liveSession, error) {
 	if k := s.hub.person(p.ID); k != nil && k.id == id {
+		now := time.Now()
+		k.heard.Store(&now)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return liveSession{id, k.paused, k.unlimited}, nil
@@ -275,6 +279,16 @@ func (s *Server) liveFor(ctx context.Context, p person, id string) (liveSession,
 			return liveSession{}, refuse(api.OutOfMinutes)
 		}
 		return liveSession{}, refuse(api.NoSession)
+	case !a.Connected: // the client is coming back, if it is honest
+		e := refuse(api.Unavailable)
+		e.RetryAfter = time.Second
+		return liveSession{}, e
 	}
-	return liveSession{id, a.Paused, a.Rights.Unlimited}, nil
+	lost, err := stored(s, "heartbeat", func() ([]supabase.Lost, error) {
+		return s.store.Heartbeat(ctx, []supabase.Beat{{Lease: a.Session, Seen: time.Now()}})
+	})
+	if err == nil && len(lost) > 0 {
+		err = refuse(api.NoSession)
+	}
+	return liveSession{id, a.Paused, a.Rights.Unlimited}, err
 }

@@ -25,6 +25,7 @@ type Account struct {
 
 	// Of the session that is alive, if any; its SessionID is empty without one.
 	Session   Lease
+	Connected bool // as far as anybody has told
 	Paused    bool
 	Unlimited bool // the session's last minute was Pro's
 }
@@ -37,11 +38,12 @@ func (d *DB) Account(ctx context.Context, user string) (Account, error) {
 		var pro bool
 		var customer, status, session *string
 		var end *time.Time
-		var cancel, paused, unlimited *bool
+		var cancel, connected, paused, unlimited *bool
 		var lease *int
 		err := d.pool.QueryRow(ctx, `select balance, debt, customer_id, pro, status, period_end, cancel_at_period_end,
-				session_id::text, session_lease, session_paused, session_unlimited from private.account($1::uuid)`, user).
-			Scan(&a.MinutesLeft, &a.DebtMinutes, &customer, &pro, &status, &end, &cancel, &session, &lease, &paused, &unlimited)
+				session_id::text, session_lease, session_connected, session_paused, session_unlimited from private.account($1::uuid)`, user).
+			Scan(&a.MinutesLeft, &a.DebtMinutes, &customer, &pro, &status, &end, &cancel, &session, &lease,
+				&connected, &paused, &unlimited)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return billing.ErrNoAccount
 		}
@@ -54,7 +56,7 @@ func (d *DB) Account(ctx context.Context, user string) (Account, error) {
 		a.CustomerID = value(customer)
 		a.Status, a.PeriodEnd, a.CancelAtPeriodEnd = value(status), value(end), value(cancel)
 		a.Session = Lease{value(session), value(lease)}
-		a.Paused, a.Session.SessionID = value(paused), value(session)
+		a.Connected, a.Paused, a.Unlimited = value(connected), value(paused), value(unlimited)
 		return nil
 	})
 	return a, err
