@@ -19,7 +19,7 @@ function ready(status) {
   } else {
     const n = status.minutes_left;
     document.title = "Minutes added · Interview Copilot";
-    show(n === 1 ? "1 minute" : n + " minutes", "is your balance now.");
+    show(n === 1 ? "1 minute" : n + " minutes", "Your balance now.");
   }
 }
 

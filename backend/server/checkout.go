@@ -25,8 +25,8 @@ type Seller interface {
 
 // Till is the store's part in selling.
 type Till interface {
-	Clock(ctx context.Context) (time.Time, error) // the database's
-	InTx(ctx context.Context, f func(context.Context, *supabase.Tx) error) error
+	EventClock(ctx context.Context, event string) (asOf time.Time, handled bool, err error)
+	Book(ctx context.Context, e billing.Event, f billing.Facts) (supabase.Outcome, error)
 	SetCustomer(ctx context.Context, user, customer string) (string, error)
 	CheckoutAttempt(ctx context.Context, user, price string) (string, error)
 	CheckoutState(ctx context.Context, checkout string) (supabase.CheckoutState, error)

@@ -194,6 +194,10 @@ func TestS1Duplicates(t *testing.T) {
 	if n := s.metric(`copilot_webhooks_total{outcome="duplicate",type="checkout.session.completed"}`); n != 7 {
 		t.Errorf("%v duplicates counted", n)
 	}
+	asked := len(s.stripe.Requests())
+	if code := s.send(e); code != http.StatusOK || len(s.stripe.Requests()) != asked {
+		t.Errorf("a late duplicate: %d, and Stripe was asked %d times", code, len(s.stripe.Requests())-asked)
+	}
 }
 
 func (s *shop) pay(id string) {
@@ -258,7 +262,7 @@ func TestS2StaleNewsLoses(t *testing.T) {
 	s.pay(id)
 	s.sendAll()
 	sub := s.stripe.Get(id)["subscription"].(string)
-	asOf, err := s.pool.Clock(t.Context())
+	asOf, _, err := s.pool.EventClock(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,11 +410,12 @@ func (c *counted) Read(b []byte) (int, error) {
 func TestS5Crash(t *testing.T) {
 	s := newShop(t)
 	c, user := s.client(0)
+	stores := failpoints(t, s.rig)
 	for i, step := range []string{"before the commit", "after the commit"} {
 		id := s.order(c, api.Minutes120)
 		s.pay(id)
 		e := s.stripe.Events()[i]
-		crashing, err := New(Options{Store: &dying{s.pool, step}, Groq: s.groq, Deepgram: s.deepgram, Stripe: s.seller(hookSecret), Instance: step, Issuer: "x"})
+		crashing, err := New(Options{Store: stores[step], Groq: s.groq, Deepgram: s.deepgram, Stripe: s.seller(hookSecret), Instance: step, Issuer: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,16 +14,12 @@ import (
 
 const maxWebhook = 1 << 20
 
-// Outcomes of news from Stripe, as the metrics count them.
+// Outcomes of news from Stripe that never reach the store, as the metrics count
+// them beside supabase.Outcome.
 const (
-	newsFulfilled = "fulfilled" // the books have changed
-	newsKnown     = "known"     // they agreed already
-	newsDuplicate = "duplicate" // the event was handled before
-	newsForeign   = "foreign"   // not about anything of ours
-	newsMismatch  = "mismatch"  // what was paid is not what we sell: alarm
-	newsNoAccount = "no_account"
-	newsUnsigned  = "unsigned"
-	newsFailed    = "failed" // Stripe sends it again
+	foreign  supabase.Outcome = "foreign"  // not about anything of ours
+	unsigned supabase.Outcome = "unsigned" // not from Stripe
+	failed   supabase.Outcome = "failed"   // Stripe sends it again
 )
 
 // webhook takes an event of Stripe. What it is about is asked for before the
@@ -40,7 +35,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if e.Known() {
 		kind = e.Type
 	}
-	s.metrics.webhooks.WithLabelValues(kind, outcome).Inc()
+	s.metrics.webhooks.WithLabelValues(kind, string(outcome)).Inc()
 	s.metrics.webhookSeconds.Observe(time.Since(began).Seconds())
 	if err != nil {
 		writeError(w, r, err)
@@ -51,102 +46,59 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	}{true})
 }
 
-func (s *Server) takeEvent(ctx context.Context, r *http.Request) (billing.Event, string, error) {
+func (s *Server) takeEvent(ctx context.Context, r *http.Request) (billing.Event, supabase.Outcome, error) {
 	header := r.Header.Get("Stripe-Signature")
 	if header == "" {
-		return billing.Event{}, newsUnsigned, invalid("no signature")
+		return billing.Event{}, unsigned, invalid("no signature")
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return billing.Event{}, newsUnsigned, fmt.Errorf("webhook: %w", err)
+		return billing.Event{}, unsigned, fmt.Errorf("webhook: %w", err)
 	}
 	e, err := s.stripe.Verify(body, header, s.now())
 	if err != nil {
-		return e, newsUnsigned, fmt.Errorf("%w: %w", refuse(api.Invalid), err)
+		return e, unsigned, fmt.Errorf("%w: %w", refuse(api.Invalid), err)
 	}
 	if !e.Known() {
-		return e, newsForeign, nil
+		return e, foreign, nil
 	}
-	asOf, err := stored(s, "clock", func() (time.Time, error) { return s.store.Clock(ctx) })
+	handled := false
+	asOf, err := stored(s, "event clock", func() (asOf time.Time, err error) {
+		asOf, handled, err = s.store.EventClock(ctx, e.ID)
+		return asOf, err
+	})
 	if err != nil {
-		return e, newsFailed, err
+		return e, failed, err
+	}
+	if handled {
+		return e, supabase.Duplicate, nil
 	}
 	facts, err := s.stripe.Look(ctx, e, asOf)
 	if err != nil {
-		return e, newsFailed, err
+		return e, failed, err
 	}
 	outcome, err := s.book(ctx, e, facts)
-	if err != nil {
-		return e, newsFailed, err
-	}
-	return e, outcome, nil
+	return e, outcome, err
 }
 
 // book brings the books to the facts, in one transaction that also records the
-// event, if there is one. Alarms are raised once it is committed.
-func (s *Server) book(ctx context.Context, e billing.Event, f billing.Facts) (string, error) {
-	var outcome string
-	var alarm error
-	_, err := stored(s, "webhook", func() (struct{}, error) {
-		return struct{}{}, s.store.InTx(ctx, func(ctx context.Context, tx *supabase.Tx) error {
-			outcome, alarm = newsDuplicate, nil
-			if e.ID != "" {
-				first, err := tx.RecordStripeEvent(ctx, e.ID, e.Type, e.Created)
-				if err != nil || !first {
-					return err
-				}
-			}
-			var err error
-			outcome, alarm, err = fulfil(ctx, tx, f, e.ID)
-			return err
-		})
-	})
-	if err == nil && alarm != nil {
-		s.log.Error("a payment needs a person to look", "outcome", outcome, "event", e.ID, "customer", f.Customer, "err", alarm)
-	}
-	return outcome, err
-}
-
-// fulfil saves facts. alarm is what somebody has to look into; there the facts
-// are not saved, and asking again would not help.
-func fulfil(ctx context.Context, tx *supabase.Tx, f billing.Facts, event string) (outcome string, alarm, err error) {
+// event, if there is one, and raises an alarm where a person has to look: there
+// nothing is granted, and asking again would not help.
+func (s *Server) book(ctx context.Context, e billing.Event, f billing.Facts) (supabase.Outcome, error) {
 	if f.Empty() && f.Refused == nil {
-		return newsForeign, nil, nil
+		return foreign, nil
 	}
-	user, err := tx.UserOfCustomer(ctx, f.Customer)
+	outcome, err := stored(s, "book", func() (supabase.Outcome, error) { return s.store.Book(ctx, e, f) })
 	switch {
-	case errors.Is(err, billing.ErrNoAccount) && f.Refused != nil:
-		return newsForeign, nil, nil // another shop's, in the same account
-	case errors.Is(err, billing.ErrNoAccount):
-		return newsNoAccount, fmt.Errorf("paid by somebody who has no account: %w", err), nil
 	case err != nil:
-		return "", nil, err
-	case f.Reference != "" && f.Reference != user:
-		return newsMismatch, fmt.Errorf("%w: made for %s, paid by %s", billing.ErrMismatch, f.Reference, user), nil
+		return failed, err
+	case outcome == supabase.NoAccount && f.Refused != nil:
+		return foreign, nil // another shop's, in the same account at Stripe
+	case outcome == supabase.Mismatch || outcome == supabase.NoAccount:
+		s.log.Error("a payment needs a person to look", "outcome", outcome, "event", e.ID, "customer", f.Customer,
+			"made_for", f.Reference, "err", f.Refused)
 	}
-	outcome = newsKnown
-	note := func(changed bool, e error) {
-		if changed {
-			outcome = newsFulfilled
-		}
-		if err == nil {
-			err = e
-		}
-	}
-	if f.Payment != nil {
-		note(tx.SavePayment(ctx, user, *f.Payment, event))
-	}
-	if err == nil && f.Subscription != nil {
-		f.Subscription.UserID = user
-		note(tx.SaveSubscription(ctx, *f.Subscription))
-	}
-	if err == nil && f.Loss != nil { // also of what was refused: it may have been bought under an older price
-		note(tx.SetLost(ctx, *f.Loss, f.AsOf, event))
-	}
-	if err == nil && f.Refused != nil {
-		outcome, alarm = newsMismatch, f.Refused
-	}
-	return outcome, alarm, err
+	return outcome, nil
 }
 
 const (
@@ -159,7 +111,7 @@ const (
 // and brings the books to it, as webhooks would have. It returns how much they
 // had missed. Running it at several instances at once does no harm.
 func (s *Server) ReconcilePayments(ctx context.Context, last time.Duration) (healed int, err error) {
-	asOf, err := s.store.Clock(ctx)
+	asOf, _, err := s.store.EventClock(ctx, "")
 	if err != nil {
 		return 0, fmt.Errorf("reconcile payments: %w", err)
 	}
@@ -170,15 +122,15 @@ func (s *Server) ReconcilePayments(ctx context.Context, last time.Duration) (hea
 		if err != nil {
 			return err
 		}
-		s.metrics.reconciled.WithLabelValues(outcome).Inc()
-		if outcome == newsFulfilled {
+		s.metrics.reconciled.WithLabelValues(string(outcome)).Inc()
+		if outcome == supabase.Fulfilled {
 			healed++
 			s.log.Warn("a lost webhook was made up for", "customer", f.Customer)
 		}
 		return nil
 	})
 	if err != nil {
-		s.metrics.reconciled.WithLabelValues(newsFailed).Inc()
+		s.metrics.reconciled.WithLabelValues(string(failed)).Inc()
 		return healed, fmt.Errorf("reconcile payments: %w", err)
 	}
 	s.log.Info("payments reconciled", "last", last.String(), "seen", seen, "healed", healed)

@@ -95,7 +95,7 @@ var crashes = []struct {
 	{name: "balance changed", table: "public.user_credits", when: "update of balance, debt"},
 	{name: "loss noted", table: "private.payments", when: "update"},
 	{name: "subscription saved", table: "public.subscriptions", when: "insert or update"},
-	{name: "before the commit"},
+	{name: "before the commit", table: "private.stripe_events", when: "insert"}, // deferred to then
 	{name: "after the commit"},
 }
 
@@ -105,23 +105,15 @@ type dying struct {
 	step string
 }
 
-func (d *dying) InTx(ctx context.Context, f func(context.Context, *supabase.Tx) error) error {
+func (d *dying) Book(ctx context.Context, e billing.Event, f billing.Facts) (supabase.Outcome, error) {
 	if d.step == "before the transaction" {
 		panic("the process is gone")
 	}
-	err := d.DB.InTx(ctx, func(ctx context.Context, tx *supabase.Tx) error {
-		if err := f(ctx, tx); err != nil {
-			return err
-		}
-		if d.step == "before the commit" {
-			panic("the process is gone")
-		}
-		return nil
-	})
+	outcome, err := d.DB.Book(ctx, e, f)
 	if d.step == "after the commit" {
 		panic("the process is gone")
 	}
-	return err
+	return outcome, err
 }
 
 // failpoints makes the test's database fail after each statement that a
@@ -147,7 +139,11 @@ func failpoints(t *testing.T, r *rig) map[string]Store {
 	for i, c := range crashes {
 		url := r.dbURL
 		if c.table != "" {
-			exec(fmt.Sprintf("create trigger zz_crash_%d after %s on %s for each row execute function private.crash('%d')", i, c.when, c.table, i))
+			kind, when := "trigger", ""
+			if c.name == "before the commit" {
+				kind, when = "constraint trigger", "deferrable initially deferred"
+			}
+			exec(fmt.Sprintf("create %s zz_crash_%d after %s on %s %s for each row execute function private.crash('%d')", kind, i, c.when, c.table, when, i))
 			url += fmt.Sprintf("&test.crash=%d", i)
 		}
 		db, err := supabase.Open(t.Context(), url)

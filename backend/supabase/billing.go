@@ -10,37 +10,87 @@ import (
 	"copilot/billing"
 )
 
-// Clock asks the database for its time. What several instances put in order by
-// time, they must put in order by one clock.
-func (d *DB) Clock(ctx context.Context) (now time.Time, err error) {
-	err = d.try(ctx, "clock", func(ctx context.Context) error {
-		return d.pool.QueryRow(ctx, "select private.now()").Scan(&now)
+// EventClock asks the database for its time, which is when Stripe is asked about
+// an event: what several instances put in order by time, they must put in order
+// by one clock. handled: the event was booked before, and nothing need be asked.
+// An empty event is none, and never handled.
+func (d *DB) EventClock(ctx context.Context, event string) (asOf time.Time, handled bool, err error) {
+	err = d.try(ctx, "event clock", func(ctx context.Context) error {
+		var now *time.Time
+		err := d.pool.QueryRow(ctx, "select private.event_clock($1)", event).Scan(&now)
+		asOf, handled = value(now), now == nil
+		return err
 	})
-	return now, err
+	return asOf, handled, err
 }
 
-// SavePayment keeps a payment of a person's and posts what it bought. It reports
-// whether it is new; a payment that is there already stays as it is. event is
-// the Stripe event it is known by, if any. Errors: billing.ErrNoAccount,
-// billing.ErrKeyReused; after either the transaction is void.
-func (t *Tx) SavePayment(ctx context.Context, user string, p billing.Payment, event string) (fresh bool, err error) {
-	err = t.tx.QueryRow(ctx, `select private.save_payment($1::uuid, $2, $3, $4, $5::integer, $6::integer, $7, $8, $9, $10, $11)`,
-		user, p.ID, p.Price, p.Title, p.Minutes, p.AmountCents, p.Currency, null(p.CheckoutID), null(p.IntentID), p.PaidAt, null(event)).
-		Scan(&fresh)
-	return fresh, translate(err)
+// Outcome is what came of news from Stripe.
+type Outcome string
+
+const (
+	Fulfilled Outcome = "fulfilled"  // the books have changed
+	Known     Outcome = "known"      // they agreed already
+	Duplicate Outcome = "duplicate"  // the event was handled before
+	Mismatch  Outcome = "mismatch"   // not what we sell, or paid by another person than it was made for
+	NoAccount Outcome = "no_account" // paid by a customer whom nobody here is
+)
+
+// Book brings the books to the facts and records the event they are known by,
+// in one transaction: an event that is recorded is fulfilled. An event without
+// an id is not recorded. Error: billing.ErrKeyReused.
+func (d *DB) Book(ctx context.Context, e billing.Event, f billing.Facts) (Outcome, error) {
+	var outcome Outcome
+	err := d.try(ctx, "book", func(ctx context.Context) error {
+		return d.pool.QueryRow(ctx, `select private.book($1, $2, $3, $4)`, null(e.ID), e.Type, e.Created, newsOf(f)).Scan(&outcome)
+	})
+	return outcome, err
 }
 
-// SetLost makes the ledger agree with what is lost of a payment at the moment
-// asOf. It reports whether that is news: not when it was known, when newer is
-// known, or when the payment is not.
-func (t *Tx) SetLost(ctx context.Context, l billing.Loss, asOf time.Time, event string) (changed bool, err error) {
-	note := "Refunded"
-	if l.Disputed {
-		note = "Disputed"
+// news is what private.book reads.
+type news struct {
+	AsOf         time.Time         `json:"as_of"`
+	Customer     string            `json:"customer"`
+	Reference    string            `json:"reference,omitempty"`
+	Refused      bool              `json:"refused"`
+	Payment      *newsPayment      `json:"payment,omitempty"`
+	Subscription *newsSubscription `json:"subscription,omitempty"`
+	Loss         *newsLoss         `json:"loss,omitempty"`
+}
+
+type newsPayment struct {
+	ID          string    `json:"id"`
+	Price       string    `json:"price"`
+	Title       string    `json:"title"`
+	Minutes     int       `json:"minutes"`
+	AmountCents int64     `json:"amount_cents"`
+	Currency    string    `json:"currency"`
+	CheckoutID  string    `json:"checkout_id,omitempty"`
+	IntentID    string    `json:"intent_id,omitempty"`
+	PaidAt      time.Time `json:"paid_at"`
+}
+
+type newsSubscription struct {
+	ID                string    `json:"id"`
+	Plan              string    `json:"plan"`
+	Status            string    `json:"status"`
+	PeriodStart       time.Time `json:"period_start"`
+	PeriodEnd         time.Time `json:"period_end"`
+	CancelAtPeriodEnd bool      `json:"cancel_at_period_end"`
+}
+
+type newsLoss struct {
+	PaymentID string `json:"payment_id"`
+	Cents     int64  `json:"cents"`
+	Disputed  bool   `json:"disputed"`
+}
+
+func newsOf(f billing.Facts) news {
+	n := news{AsOf: f.AsOf, Customer: f.Customer, Reference: f.Reference, Refused: f.Refused != nil,
+		Payment: (*newsPayment)(f.Payment), Loss: (*newsLoss)(f.Loss)}
+	if s := f.Subscription; s != nil {
+		n.Subscription = &newsSubscription{s.ID, s.Plan, s.Status, s.PeriodStart, s.PeriodEnd, s.CancelAtPeriodEnd}
 	}
-	err = t.tx.QueryRow(ctx, `select private.set_lost($1, $2::integer, $3, $4, $5)`,
-		l.PaymentID, l.Cents, note, asOf, null(event)).Scan(&changed)
-	return changed, translate(err)
+	return n
 }
 
 // SetCustomer is Tx.SetCustomer in a transaction of its own.

@@ -156,6 +156,56 @@ begin
   return true;
 end $$;
 
+-- The time from which on what Stripe says is newer than all that was saved so
+-- far; null when the event was handled already, so that Stripe need not be asked.
+create function private.event_clock(p_event text) returns timestamptz
+language sql volatile security definer set search_path = '' as $$
+  select case when not exists (select from private.stripe_events where id = p_event) then private.now() end
+$$;
+
+-- Brings the books to what Stripe says, all of it or nothing, and records the
+-- event it is known by (null: reconciliation). Whose it is, the customer tells.
+--   duplicate   the event was handled before
+--   fulfilled   something has changed; known: nothing had to
+--   mismatch    not what we sell, or made for another person than pays: nothing
+--               is granted; money that went back still counts
+--   no_account  paid by a customer who has no account
+create function private.book(p_event text, p_type text, p_created timestamptz, f jsonb) returns text
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_user uuid;
+  v_as_of timestamptz := f ->> 'as_of';
+  p jsonb := f -> 'payment';
+  s jsonb := f -> 'subscription';
+  l jsonb := f -> 'loss';
+  v_changed boolean := false;
+begin
+  if p_event is not null and not private.record_stripe_event(p_event, p_type, p_created) then
+    return 'duplicate';
+  end if;
+  v_user := private.user_of_customer(f ->> 'customer');
+  if v_user is null then
+    return 'no_account';
+  end if;
+  if f ->> 'reference' <> v_user::text then
+    return 'mismatch';
+  end if;
+  if p is not null then
+    v_changed := private.save_payment(v_user, p ->> 'id', p ->> 'price', p ->> 'title', (p ->> 'minutes')::integer,
+      (p ->> 'amount_cents')::integer, p ->> 'currency', p ->> 'checkout_id', p ->> 'intent_id',
+      (p ->> 'paid_at')::timestamptz, p_event);
+  end if;
+  if s is not null then
+    v_changed := private.save_subscription(v_user, s ->> 'id', s ->> 'plan', s ->> 'status', (s ->> 'period_start')::timestamptz,
+      (s ->> 'period_end')::timestamptz, (s ->> 'cancel_at_period_end')::boolean, v_as_of) or v_changed;
+  end if;
+  if l is not null then
+    v_changed := private.set_lost(l ->> 'payment_id', (l ->> 'cents')::integer,
+      case when (l ->> 'disputed')::boolean then 'Disputed' else 'Refunded' end, v_as_of, p_event) or v_changed;
+  end if;
+  return case when (f ->> 'refused')::boolean then 'mismatch' when v_changed then 'fulfilled' else 'known' end;
+end $$;
+
 -- A person's payments for their receipts, newest first.
 create function private.payments_of(p_user uuid, p_before timestamptz, p_limit integer) returns setof private.payments
 language sql stable security definer set search_path = '' as $$
@@ -180,7 +230,7 @@ create function private.apply_privileges() returns void
 language plpgsql security invoker set search_path = '' as $$
 begin
   perform private.apply_earlier_privileges();
-  grant execute on function private.checkout_attempt, private.save_payment, private.set_lost, private.payments_of,
+  grant execute on function private.checkout_attempt, private.event_clock, private.book, private.payments_of,
     private.checkout_state to copilot_backend;
 end $$;
 select private.apply_privileges();
