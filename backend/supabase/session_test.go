@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"copilot/billing"
 )
@@ -354,4 +356,35 @@ func TestTermsAgree(t *testing.T) {
 			t.Errorf("%v: %d in SQL, %d in Go", used, got, billing.MinutesDue(used))
 		}
 	}
+}
+
+// Through a transaction pooler nothing may rest on the connection: everything
+// works in the mode that is used there, in which types are told by Go's alone.
+func TestPoolerMode(t *testing.T) {
+	b := newBench(t)
+	b.db = b.open(func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec })
+	for _, o := range operations {
+		user := b.person(5)
+		s := o.prepare(b, user)
+		if err := o.do(b, user, s); err != nil {
+			t.Errorf("%s: %v", o.name, err)
+		}
+	}
+	user := b.person(5)
+	s := b.start(user, "a")
+	b.must(b.db.Pause(b.ctx, s.Lease))
+	b.must(b.db.Unpause(b.ctx, s.Lease))
+	if a, err := b.db.Account(b.ctx, user); err != nil || a.Session != s.Lease || !a.Connected || a.Paused {
+		t.Errorf("account: %+v, %v", a, err)
+	}
+	if l, err := b.db.Ledger(b.ctx, user, 0, 10); err != nil || len(l) != 2 {
+		t.Errorf("ledger: %+v, %v", l, err)
+	}
+	if r, err := b.db.Sessions(b.ctx, user, b.clock.Now().Add(time.Hour), 10); err != nil || len(r) != 1 {
+		t.Errorf("sessions: %+v, %v", r, err)
+	}
+	if r, err := b.db.SessionsBetween(b.ctx, epoch, b.clock.Now().Add(time.Hour)); err != nil || len(r) < 5 {
+		t.Errorf("sessions between: %+v, %v", r, err)
+	}
+	b.audit()
 }
