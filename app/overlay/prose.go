@@ -53,7 +53,6 @@ func newProse(l *look) *prose {
 	p := &prose{look: l, page: container.NewWithoutLayout(), drawn: map[int][]*canvas.Text{}}
 	p.thumb = canvas.NewRectangle(l.muted)
 	p.thumb.CornerRadius = 1.5
-	p.thumb.Hide()
 	p.ExtendBaseWidget(p)
 	return p
 }
@@ -309,16 +308,17 @@ func (p *prose) placeLine(l line, texts []*canvas.Text) {
 }
 
 // drawThumb shows how much is out of sight. Refreshing it makes Fyne paint the
-// frame, which changing a list of objects alone does not.
+// frame, which changing a list of objects alone does not; so it is always there,
+// without height when everything is in sight: what is hidden is not painted.
 func (p *prose) drawThumb() {
-	height := p.Size().Height
-	limit := p.limit()
-	p.thumb.Hidden = limit < 1
-	if !p.thumb.Hidden {
-		size := max(24, height*height/(height+limit))
-		p.thumb.Move(fyne.NewPos(p.Size().Width-3, (height-size)*p.offset/limit))
-		p.thumb.Resize(fyne.NewSize(3, size))
+	height, limit := p.Size().Height, p.limit()
+	var top, size float32
+	if limit >= 1 {
+		size = max(24, height*height/(height+limit))
+		top = (height - size) * p.offset / limit
 	}
+	p.thumb.Move(fyne.NewPos(p.Size().Width-3, top))
+	p.thumb.Resize(fyne.NewSize(3, size))
 	canvas.Refresh(p.thumb)
 }
 
