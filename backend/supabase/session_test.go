@@ -3,6 +3,7 @@ package supabase
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -385,6 +386,38 @@ func TestPoolerMode(t *testing.T) {
 	}
 	if r, err := b.db.SessionsBetween(b.ctx, epoch, b.clock.Now().Add(time.Hour)); err != nil || len(r) < 5 {
 		t.Errorf("sessions between: %+v, %v", r, err)
+	}
+	b.audit()
+}
+
+// What is in the ledger stays: not even the schema's owner changes a row.
+func TestLedgerIsAppendOnly(t *testing.T) {
+	b := newBench(t)
+	b.person(5)
+	owner := b.pg.Connect(t, "postgres")
+	for _, sql := range []string{"update public.credit_ledger set minutes = 500", "delete from public.credit_ledger", "truncate public.credit_ledger"} {
+		if _, err := owner.Exec(b.ctx, sql); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for _, sql := range []string{"update public.user_credits set balance = -1", "update public.user_credits set debt = 1"} {
+		if _, err := owner.Exec(b.ctx, sql); err == nil || !strings.Contains(err.Error(), "check constraint") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	b.audit()
+}
+
+// The owner may greet new people with minutes; nobody is greeted twice.
+func TestWelcome(t *testing.T) {
+	b := newBench(t)
+	before := b.person(0)
+	b.exec("update private.settings set welcome_minutes = 10")
+	if got := b.balance(b.person(0)); got != 10 {
+		t.Errorf("a new person has %d minutes", got)
+	}
+	if got := b.balance(before); got != 0 {
+		t.Errorf("an old one has %d", got)
 	}
 	b.audit()
 }
