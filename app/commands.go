@@ -231,7 +231,7 @@ func (p *program) terminal(ctx context.Context, out io.Writer, plain bool, s *in
 		return t, func() {}
 	}
 	t.EOL = "\r\n"
-	fmt.Fprint(out, "Keys: space answer now · p pause · r resume · c clear · a automatic · m by hand · x stop the answer · q quit\r\n")
+	t.line("", "Keys: space answer now · p pause · r resume · c clear · a automatic · m by hand · x stop the answer · q quit")
 	go readKeys(ctx, in, s, quit) // ends with the program: a read of the terminal cannot be cancelled
 	return t, func() { term.Restore(int(in.Fd()), old) }
 }

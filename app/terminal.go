@@ -177,7 +177,7 @@ func (t *terminal) answer(q interview.Question) {
 
 func (t *terminal) endAnswer(how string) {
 	t.endLine()
-	t.line("  ", t.dim(how))
+	io.WriteString(t.Out, "  "+t.dim(t.wrapped("  ", how))+t.EOL)
 	t.ended = true
 }
 
@@ -220,11 +220,17 @@ func speaker(c audio.Channel) string {
 	return "Interviewer"
 }
 
-// line prints label and text wrapped to the width, with a hanging indent.
+// line prints label and text.
 func (t *terminal) line(label, text string) {
+	io.WriteString(t.Out, label+t.wrapped(label, text)+t.EOL)
+}
+
+// wrapped is text, stripped of control characters, broken to the width as it
+// stands after label, with a hanging indent.
+func (t *terminal) wrapped(label, text string) string {
 	w := wrapper{width: t.Width - 2, indent: strings.Repeat(" ", leading(label)), eol: t.EOL, colour: t.Colour}
 	w.col = visible(label)
-	io.WriteString(t.Out, label+w.writePlain(clean(text))+w.flush()+t.EOL)
+	return w.writePlain(clean(text)) + w.flush()
 }
 
 func (t *terminal) drawLive(s interview.State) {

@@ -137,3 +137,22 @@ func TestLiveLineFitsAndIsErased(t *testing.T) {
 		t.Errorf("the live line was left behind: %q", got)
 	}
 }
+
+// With colours every sequence that begins is whole: none is printed as letters.
+func TestTerminalColours(t *testing.T) {
+	s := interview.State{Mode: "rehearsal", Phase: interview.Listening}
+	s.Questions = []interview.Question{{ID: 1, Text: "Why this job?", Answer: interview.Answer{
+		Status: interview.AnswerDone, Text: text("**Because** I like it."), FirstToken: time.Second, Done: time.Second}}}
+	s.Turns = []interview.Turn{{Speaker: audio.Candidate, Text: "Hello."}}
+	screen := newTerminal(nil, 60)
+	screen.Colour, screen.Live = true, true
+	got := show(screen, s)
+	for i := range got {
+		if got[i] == '[' && (i == 0 || got[i-1] != 0x1b) && strings.ContainsAny(got[i+1:i+2], "0123456789") {
+			t.Fatalf("a broken sequence at %d in %q", i, got)
+		}
+	}
+	if !strings.Contains(got, "\x1b[1mBecause") || !strings.Contains(got, "\x1b[2m(first word") {
+		t.Errorf("cue words are not bold, or the latency is not dim: %q", got)
+	}
+}

@@ -127,12 +127,9 @@ func TestOnlyLinesInSightAreDrawn(t *testing.T) {
 // What makes Fyne paint a new line is there, and not hidden, for an answer of any
 // length; else the line would be seen with the next thing that moves.
 func TestShortAnswersArePaintedToo(t *testing.T) {
-	test.NewTempApp(t)
-	p := newProse(newLook(Settings{TextSize: DefaultTextSize, Theme: ThemeDark}, true))
-	test.WidgetRenderer(p)
-	p.Resize(fyne.NewSize(540, 200))
+	p, now := newTestProse(t)
 	for _, text := range []string{"A short answer. ", strings.Repeat("And a long one. ", 200)} {
-		p.add(text, time.Time{})
+		p.add(text, now)
 		if !p.thumb.Visible() || (p.thumb.Size().Height > 0) != (p.limit() > 0) {
 			t.Errorf("%d lines: the thumb is %v high and shown: %v", len(p.flow.lines), p.thumb.Size().Height, p.thumb.Visible())
 		}
