@@ -391,7 +391,8 @@ func (l *lease) credential(ctx context.Context) (deepgram.Credential, error) {
 		l.mu.Unlock()
 		switch {
 		case err == nil:
-			return deepgram.Credential{Scheme: "Bearer", Value: m.Token}, nil
+			// The tag tells the server which session a stream belongs to.
+			return deepgram.Credential{Scheme: "Bearer", Value: m.Token, Tag: l.SessionID()}, nil
 		case code(err) != "":
 			return deepgram.Credential{}, fmt.Errorf("grant: %w", err)
 		}

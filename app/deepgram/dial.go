@@ -57,7 +57,13 @@ func (s *Stream) attempt(ctx context.Context) (*conn, *Error) {
 		}
 		return nc, err
 	}
-	ws, resp, err := dialer.DialContext(ctx, s.url.String(), http.Header{
+	address := *s.url
+	if cred.Tag != "" {
+		q := address.Query()
+		q.Set("tag", cred.Tag)
+		address.RawQuery = q.Encode()
+	}
+	ws, resp, err := dialer.DialContext(ctx, address.String(), http.Header{
 		"Authorization": {cred.Scheme + " " + cred.Value},
 		"User-Agent":    {"interview-copilot"},
 	})

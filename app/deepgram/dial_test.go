@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -315,7 +316,7 @@ func TestCredentialFailure(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []Credential{{}, {"Token", ""}, {"Basic", "x"}, {"Token", "a\r\nb"}, {"Token", "a b"}} {
+	for _, bad := range []Credential{{}, {Scheme: "Token"}, {Scheme: "Basic", Value: "x"}, {Scheme: "Token", Value: "a\r\nb"}, {Scheme: "Token", Value: "a b"}} {
 		_, err := Dial(t.Context(), Options{Credential: func(context.Context) (Credential, error) { return bad, nil }})
 		var e *Error
 		if !errors.As(err, &e) || e.Code != CodeCredential || e.Temporary() {
@@ -325,11 +326,34 @@ func TestCredentialFailure(t *testing.T) {
 }
 
 func TestCredentialIsNeverShown(t *testing.T) {
-	c := Credential{"Token", "hidden"}
+	c := Credential{Scheme: "Token", Value: "hidden"}
 	var logged bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&logged, nil))
 	log.Info("x", "credential", c, "in", struct{ C Credential }{c})
 	if all := fmt.Sprintf("%v %+v %#v %s %q", c, c, c, c, c) + logged.String(); strings.Contains(all, "hidden") {
 		t.Errorf("shown in %s", all)
+	}
+}
+
+// What: each connection bears the tag that came with its credential. Why: the
+// server reconciles streams with sessions by it, and a session may be followed
+// by another while the interview goes on.
+func TestTagOfTheCredential(t *testing.T) {
+	var tags []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tags = append(tags, strings.Join(r.URL.Query()["tag"], " "))
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer srv.Close()
+	for _, tag := range []string{"", "one", "two & more"} {
+		_, err := Dial(t.Context(), Options{URL: srv.URL, Tag: "all", Credential: func(context.Context) (Credential, error) {
+			return Credential{Scheme: "Bearer", Value: "jwt", Tag: tag}, nil
+		}})
+		if err == nil {
+			t.Error("dialled a server that refuses")
+		}
+	}
+	if want := []string{"all", "one", "two & more"}; !slices.Equal(slices.Compact(tags), want) {
+		t.Errorf("tags %q, want %q", tags, want)
 	}
 }

@@ -330,7 +330,7 @@ func TestN6_ExpiredCredential(t *testing.T) {
 				u := open(t, d, func(o *Options) {
 					o.Credential = func(context.Context) (Credential, error) {
 						asked++
-						return Credential{"Bearer", "eyJ" + strings.Repeat("x", asked)}, nil
+						return Credential{Scheme: "Bearer", Value: "eyJ" + strings.Repeat("x", asked)}, nil
 					}
 				})
 				words := conversation(12 * time.Second)

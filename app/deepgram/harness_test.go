@@ -19,7 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testKey = "dg-secret-0123456789"
 
-func key(context.Context) (Credential, error) { return Credential{"Token", testKey}, nil }
+func key(context.Context) (Credential, error) {
+	return Credential{Scheme: "Token", Value: testKey}, nil
+}
 
 // spoken is a word said on a channel in the frames from ≤ i < to.
 type spoken struct {

@@ -55,6 +55,7 @@ var ErrNoCredential = errors.New("no credential")
 type Credential struct {
 	Scheme string // "Token" for an API key, "Bearer" for a granted JWT
 	Value  string
+	Tag    string // replaces Options.Tag on the connection it opens; empty: leaves it
 }
 
 // String returns the scheme with the value left out.
