@@ -8,7 +8,7 @@ TAGS := migrated_fynedo
 endif
 BIN := bin/interview-copilot
 
-.PHONY: run build test stack bench bench-backend soak clean
+.PHONY: run build test stack bench bench-backend bench-latency soak clean
 
 run: build
 	@$(BIN) rehearse
@@ -43,6 +43,12 @@ bench-backend:
 	@.ci/setup test
 	@echo "==> Measuring. This takes about five minutes."
 	@go test -run '^$$' -bench Backend -benchtime 1x -timeout 20m ./backend
+
+# From the interviewer's last word to the first useful words on screen: our code
+# in virtual time over 275 questions, beside what others wait by design.
+bench-latency:
+	@echo "==> Simulating. This takes about ten minutes."
+	@LATENCY_SEEDS=50 go test -run LatencySimulation -v -timeout 60m ./app/interview
 
 # The long runs: a million session-minutes simulated, 200 kills of a backend and
 # 50 crashes of Postgres.

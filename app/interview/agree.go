@@ -1,6 +1,9 @@
 package interview
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // plainTokens returns the words of an English text without fillers, restarts,
 // leading words and courtesies at the end.
@@ -16,9 +19,9 @@ func plainTokens(text string) []string {
 }
 
 // content returns what a question is compared by: its words without what
-// carries no meaning. The little words stay, for agree to count.
+// carries no meaning. The little words stay, for sameMeaning to count.
 func content(language, text string) []string {
-	if language == "en" || language == "multi" {
+	if isEnglish(language) {
 		return plainTokens(text)
 	}
 	return tokens(text)
@@ -26,14 +29,48 @@ func content(language, text string) []string {
 
 // agree says whether an answer to draft answers final too: the same words that
 // carry meaning, at most two differences in the little ones, and behind them only
-// what adds nothing: "… in your last job", "… and how did you handle it". Other
-// languages than English have to be the same.
-func agree(language string, draft, final []string) bool {
-	if language != "en" && language != "multi" {
+// what adds nothing: "… in your last job", "How did you handle it?", "It can be a
+// small one." In other languages than English the words have to be the same.
+func agree(language, draft, final string) bool { return agreeBut(language, draft, final, 0) }
+
+// mayAgree is agree for an interim: one more word of weight may turn out to add
+// nothing ("and how do you avoid" … "it"), or to have been misheard.
+func mayAgree(language, draft, interim string) bool { return agreeBut(language, draft, interim, 1) }
+
+func agreeBut(language, draft, final string, slack int) bool {
+	d := content(language, draft)
+	want := len(meaning(d))
+	from := 0
+	for at, s := range sentences(final) {
+		end := at + len(s)
+		if from > 0 { // behind what the draft answers
+			// A fragment with a question mark only says more of what was asked.
+			if v, _ := judgeSentence(language, strings.TrimRight(s, "?¿？؟ ")); v == answer && !(isEnglish(language) && littleMore(plainTokens(s), slack)) {
+				return false
+			}
+			continue
+		}
+		if f := content(language, final[:end]); len(meaning(f)) >= want || end == len(final) {
+			if !sameMeaning(language, d, f, slack) {
+				return false
+			}
+			from = end
+		}
+	}
+	return from > 0
+}
+
+func isEnglish(language string) bool { return language == "en" || language == "multi" }
+
+// sameMeaning is agree for the words of a draft and of as many sentences.
+func sameMeaning(language string, draft, final []string, slack int) bool {
+	if !isEnglish(language) {
 		return slices.Equal(draft, final)
 	}
 	if d, f := knownEnd(draft), knownEnd(final); d > 0 && f > 0 && slices.Equal(draft[:d], final[:f]) {
-		return allLight(draft[d:]) && heavy(final[f:]) <= knownTail
+		more := final[f:]
+		and := slices.Index(more, "and")
+		return allLight(draft[d:]) && heavy(more) <= knownTail && (and < 0 || heavy(more[and:]) <= 1+slack)
 	}
 	d, f := meaning(draft), meaning(final)
 	if len(d) == 0 || len(f) < len(d) {
@@ -45,14 +82,14 @@ func agree(language string, draft, final []string) bool {
 		}
 	}
 	end := f[len(d)-1] + 1
-	return littleMore(final[end:]) && apart(draft[:d[len(d)-1]+1], final[:end]) <= sameFunction
+	return littleMore(final[end:], slack) && apart(draft[:d[len(d)-1]+1], final[:end]) <= sameFunction
 }
 
 // littleMore says whether words behind a question add nothing to it: none that has
 // weight, or one in a sentence about what was asked: "How did you find it?"
-func littleMore(ts []string) bool {
-	n := heavy(ts)
-	return n == 0 || n == 1 && has(ts, "it", "that", "this", "them", "there", "then")
+func littleMore(ts []string, slack int) bool {
+	n := heavy(ts) - slack
+	return n <= 0 || n == 1 && has(ts, "it", "that", "this", "them", "there", "then")
 }
 
 // knownEnd returns where the last phrase ends of a question whose end everybody
@@ -86,8 +123,10 @@ func meaning(ts []string) (at []int) {
 	return at
 }
 
-// extends says whether long begins with short, so that short may only be behind.
-func extends(short, long []string) bool {
+// behind says whether an interim has fewer of the draft's words: a recogniser
+// may take the newest back for a moment.
+func behind(language, interim, draft string) bool {
+	short, long := content(language, interim), content(language, draft)
 	return len(short) <= len(long) && slices.Equal(short, long[:len(short)])
 }
 
@@ -137,13 +176,15 @@ var (
 		differently again better okay mind like want think say walk tell share explain describe give
 		decide decided come came get got take took make made start started need needed help helped worked
 		exactly process step steps thought thinking reason reasons afterwards after later before eventually finally
+		hear know curious interested asking ask bit lot whole still really even ever
+		comfortable sharing simple words level high open possible roughly
 		personally own yourself professionally career opportunity professional back free feel whatever any kind sort`)
 
 	// goesOnAfter are words, beyond the dangling ones, that more has to follow.
-	goesOnAfter = words(`the a an and or but so because since if while when where who how why what which that
-		to for in on at from into about with of by between through over under during after before against toward towards
+	goesOnAfter = words(`the a an and or but so because since if while when where who how why what which
+		to for in on at from into about with of by between through under during against toward towards
 		is are was were do does did have has had can could will would should might i we they he she
-		very most more some any every each no not`)
+		very some any every each not um uh uhm umm er erm hm hmm mm`)
 	goesOnForeign = words("und oder weil dass der die das ein eine mit für von zu et ou parce que le la les un une avec pour de du y o porque el los las con para del")
 
 	// openings end a beginning that says nothing yet.

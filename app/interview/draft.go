@@ -18,12 +18,13 @@ const (
 	maxDrafts    = 2                      // begun within one utterance
 	draftsRest   = 30 * time.Second       // after the server spoke of a limit, at least
 	sameFunction = 2                      // little words in which the final may differ
-	knownTail    = 2                      // words of weight behind a question that everybody knows
+	knownTail    = 6                      // words of weight behind a question that everybody knows
 )
 
 // draft is what is being considered, or written.
 type draft struct {
-	words []string  // content of the question that is waited for or asked
+	text  string    // of the question that is considered or asked, as far as it matters
+	sure  bool      // without the newest word too, which may be misheard
 	since time.Time // when it was first heard; zero: nothing is considered
 	tried int       // drafts begun within this utterance
 	id    int       // of the question that is a draft, the newest; 0: none
@@ -39,9 +40,8 @@ func (s State) consider() State {
 	if !ok {
 		return s
 	}
-	key := content(s.language, text)
 	if s.draft.id != 0 {
-		if agree(s.language, s.draft.words, key) || extends(key, s.draft.words) { // or an interim is behind
+		if mayAgree(s.language, s.draft.text, text) || behind(s.language, text, s.draft.text) {
 			return s
 		}
 		s = s.dropDraft()
@@ -50,9 +50,10 @@ func (s State) consider() State {
 		s.draft.since = time.Time{}
 		return s
 	}
-	if s.draft.since.IsZero() || !agree(s.language, s.draft.words, key) {
-		s.draft.since, s.draft.words = s.now, key
+	if s.draft.since.IsZero() || !agree(s.language, s.draft.text, text) {
+		s.draft.since, s.draft.text = s.now, text
 	}
+	s.draft.sure = determinedByWords(s.language, text[:max(strings.LastIndexByte(text, ' '), 0)])
 	return s.beginDraft()
 }
 
@@ -101,7 +102,7 @@ func (s State) draftAt() time.Time {
 	if s.draft.since.IsZero() || s.draft.id != 0 {
 		return time.Time{}
 	}
-	if !s.silence.since.IsZero() { // nothing more is coming that could change it
+	if s.draft.sure || !s.silence.since.IsZero() { // no newer word could change it
 		return s.draft.since
 	}
 	return s.draft.since.Add(draftStable)
@@ -120,7 +121,10 @@ func (s State) beginDraft() State {
 		return s
 	}
 	d := s.draft
-	d.words, d.shown, d.from = content(s.language, text), s.Shown, s.asked.from
+	d.text, d.shown, d.from = text, s.Shown, s.asked.from
+	if asked, _, ok := askedWithin(s.language, text); ok && agree(s.language, asked, text) {
+		d.text = asked
+	}
 	d.tried++
 	asked, w := s.asked, s.waiting
 	s = s.ask(Question{Text: text, Heard: s.now, Answer: Answer{Draft: true}}, from, 0)
@@ -133,7 +137,7 @@ func (s State) beginDraft() State {
 
 // adopt takes a draft as the answer to q, if there is one and it is.
 func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
-	if s.draft.id == 0 || !agree(s.language, s.draft.words, content(s.language, q.Text)) {
+	if s.draft.id == 0 || !agree(s.language, s.draft.text, q.Text) {
 		return s, false
 	}
 	s.Questions = slices.Clone(s.Questions)
@@ -184,10 +188,10 @@ func (s State) restDrafts(err error) State {
 // follows adds nothing, when it is one that everybody knows the end of, or when
 // its end has begun: "… in your last".
 func determinedByWords(language, text string) bool {
-	if asked, rest, ok := askedWithin(language, text); ok && addsNothing(language, asked, rest) {
+	if asked, rest, ok := askedWithin(language, text); ok && rest != "" && agree(language, asked, text) {
 		return true
 	}
-	if language != "en" && language != "multi" {
+	if !isEnglish(language) {
 		return false
 	}
 	ts := plainTokens(text)
@@ -212,9 +216,4 @@ func askedWithin(language, text string) (asked, rest string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// addsNothing says whether rest leaves what is asked as it is.
-func addsNothing(language, asked, rest string) bool {
-	return agree(language, content(language, asked), content(language, asked+" "+rest))
 }

@@ -111,10 +111,13 @@ func judgeEnglish(ts []string, asked, stopped bool) (verdict, bool) {
 	if tag { // "…, right?": the mark belongs to the tag
 		asked = false
 	}
+	if startsWith(joined(ts), notAsked) { // "You don't have to give me a number."
+		return skip, true
+	}
 	ts, skipped := trimSkips(ts)
 	line := joined(ts)
 	switch {
-	case len(ts) == 0, skipWhole[strings.TrimSpace(line)]:
+	case len(ts) == 0:
 		return skip, true
 	case asks(ts, line):
 		if last := ts[len(ts)-1]; !asked && dangling[last] && !(stopped && stranded[last]) {

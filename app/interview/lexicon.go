@@ -526,7 +526,6 @@ var (
 		take a minute
 		take a seat
 		have a seat
-		feel free
 		no worries
 		no problem
 		no rush
@@ -692,8 +691,6 @@ var (
 		you'll be
 		you'll meet
 		you'll hear
-		you don't have to
-		you don't need to
 		you can take
 		you can use
 		you can ask
@@ -726,7 +723,19 @@ var (
 		it was nice
 		it was lovely`)
 
-	skipWhole = map[string]bool{}
+	// notAsked begin what is expressly not asked for.
+	notAsked = lines(`you don't have to
+		you don't need to
+		you need not
+		we don't have to
+		we don't need
+		it doesn't have to
+		no need to
+		there's no need
+		feel free
+		i'm asking because
+		i ask because
+		i'm not asking`)
 
 	skipWithin = lines(`tell you
 		give you

@@ -77,7 +77,7 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 	case len(whole) > maxQuestion,
 		j.verdict == skip && (j.known || written || u.from-s.asked.end > breath):
 		return s
-	case agree(s.language, content(s.language, q.Text), content(s.language, whole)):
+	case agree(s.language, q.Text, whole):
 		// "… in your last job", "How did you handle it?": nothing new is asked.
 		s.Questions = slices.Clone(s.Questions)
 		p := &s.Questions[len(s.Questions)-1]

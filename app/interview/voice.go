@@ -17,7 +17,7 @@ const (
 	settlePatience = 300 * time.Millisecond
 	// A recogniser's newest word ends this much before the voice does, or the
 	// newest words are not known yet.
-	behindVoice = 350 * time.Millisecond
+	behindVoice = 200 * time.Millisecond
 )
 
 // silence is the end of the interviewer's voice, by our own ear, which is ahead
@@ -121,10 +121,10 @@ func wantsMore(language, text string) bool {
 		return false
 	}
 	last := ts[len(ts)-1]
-	if language != "en" && language != "multi" {
+	if !isEnglish(language) {
 		return goesOnForeign[last]
 	}
-	return dangling[last] || goesOnAfter[last] || filler[last] || endsWith(joined(ts), openings)
+	return dangling[last] || goesOnAfter[last] || endsWith(joined(ts), openings)
 }
 
 // wholeQuestion says whether the words are a whole question by their grammar.

@@ -1,0 +1,580 @@
+package interview
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode"
+
+	"copilot/app/deepgram"
+	"copilot/app/groq"
+	"copilot/audio"
+)
+
+// The simulation: the real interview code in virtual time, with words as they
+// are timed in speech and vendors as slow as they are measured to be.
+//
+// Vendors' delays, milliseconds (p50/p95): Deepgram's turn-round, of its 247 and
+// 298 until the final less the 200 that the measuring client waits itself, 47/98
+// (pipecat-ai/stt-benchmark, 2026-06); Groq's first token 150/280 (third
+// parties' figures, 2026); network 30 round trip to each vendor, 10 between
+// backend and Groq. Interims come once a second of sound, as Deepgram documents.
+const (
+	simUp, simDown   = 15 * time.Millisecond, 15 * time.Millisecond
+	simToGroq        = (15 + 10 + 15) * time.Millisecond
+	simFromGroq      = 25 * time.Millisecond
+	simToken         = 4 * time.Millisecond // 250 a second
+	simFrame         = 8 * time.Millisecond // half a display frame
+	simEndpointing   = 300 * time.Millisecond
+	simUsefulWords   = 3
+	simAfterQuestion = 6 * time.Second
+)
+
+// engine is how a transcriber tells words before they are final.
+type engine struct {
+	every time.Duration // of sound, between interims
+	free  bool          // vendors and network take no time: what is left are our own waits
+}
+
+var (
+	nova  = engine{every: time.Second}
+	flux  = engine{every: 250 * time.Millisecond} // its updates; ends of turn are forced as nova's are asked for
+	ideal = engine{every: time.Second, free: true}
+)
+
+func (e engine) up() time.Duration {
+	if e.free {
+		return 0
+	}
+	return simUp
+}
+
+// down is how long a result takes from being due to being here.
+func (e engine) down(r *rand.Rand) time.Duration {
+	if e.free {
+		return 0
+	}
+	return logNormal(r, 47, 98) + simDown
+}
+
+// think is how long the first token takes from the request.
+func (e engine) think(r *rand.Rand) time.Duration {
+	if e.free {
+		return 0
+	}
+	return simToGroq + logNormal(r, 150, 280) + simFromGroq
+}
+
+// logNormal draws a delay with the given median and 95th percentile.
+func logNormal(r *rand.Rand, p50, p95 float64) time.Duration {
+	sigma := math.Log(p95/p50) / 1.645
+	return time.Duration(p50 * math.Exp(sigma*r.NormFloat64()) * float64(time.Millisecond))
+}
+
+// spokenLine is a line of testdata/questions.txt.
+type spokenLine struct {
+	words   []string
+	pauses  map[int]time.Duration // before the word
+	known   int                   // words after which what is asked is known
+	none    bool                  // it wants no answer
+	heldOut bool
+}
+
+func spokenLines(t testing.TB) (all []spokenLine) {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/questions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	heldOut := false
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "##") {
+			heldOut = strings.Contains(line, "held out")
+		}
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		l := spokenLine{pauses: map[int]time.Duration{}, heldOut: heldOut}
+		line, l.none = strings.CutPrefix(line, "~ ")
+		before, after, _ := strings.Cut(line, "|")
+		l.known = len(strings.Fields(before)) - strings.Count(before, "[")
+		for f := range strings.FieldsSeq(before + " " + after) {
+			if ms, ok := strings.CutPrefix(f, "["); ok {
+				n, _ := strconv.Atoi(strings.TrimSuffix(ms, "]"))
+				l.pauses[len(l.words)] = time.Duration(n) * time.Millisecond
+				continue
+			}
+			l.words = append(l.words, f)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+type timedWord struct {
+	text     string
+	from, to time.Duration
+}
+
+// say gives a line its timing: 3.8 to 5.4 syllables a second, longer before a
+// pause; pauses at half of the commas and at every full stop, as in recorded
+// conversation (articulation rate 5 ± 0.7; pauses within a turn about 400 ms).
+func (l spokenLine) say(r *rand.Rand) (ws []timedWord) {
+	rate := []float64{3.8, 4.6, 5.4}[r.IntN(3)]
+	at := time.Second
+	for i, w := range l.words {
+		at += l.pauses[i]
+		d := float64(syllables(w)) / rate * math.Exp(0.15*r.NormFloat64())
+		switch {
+		case i == len(l.words)-1 || strings.ContainsAny(w, ".?!"):
+			d *= 1.4
+		case strings.HasSuffix(w, ","):
+			d *= 1.2
+		}
+		to := at + max(time.Duration(d*float64(time.Second)), 100*time.Millisecond)
+		ws = append(ws, timedWord{w, at, to})
+		at = to
+		if strings.ContainsAny(w, ".?!") {
+			at += time.Duration(300+r.IntN(400)) * time.Millisecond
+		} else if strings.HasSuffix(w, ",") && r.IntN(2) == 0 {
+			at += time.Duration(100+r.IntN(250)) * time.Millisecond
+		}
+	}
+	return ws
+}
+
+func syllables(w string) int {
+	n, vowel := 0, false
+	for _, c := range strings.ToLower(strings.TrimRight(w, "e,.?!")) {
+		is := strings.ContainsRune("aeiouy", c)
+		if is && !vowel {
+			n++
+		}
+		vowel = is
+	}
+	return max(n, 1)
+}
+
+// simSource speaks the words: frames whose loudness follows them, with the
+// closure that a word begins with.
+type simSource struct{ words []timedWord }
+
+func (m simSource) Run(ctx context.Context, emit func(audio.Frame), status func(audio.LaneStatus)) error {
+	status(audio.LaneStatus{Channel: 0, State: audio.LaneLive})
+	status(audio.LaneStatus{Channel: 1, State: audio.LaneLive})
+	tick := time.NewTicker(audio.FrameDuration)
+	defer tick.Stop()
+	i := 0
+	for at := time.Duration(0); ; at += audio.FrameDuration {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		f := audio.Frame{Start: at, Captured: time.Now()}
+		for i < len(m.words) && m.words[i].to <= at {
+			i++
+		}
+		if i < len(m.words) && m.words[i].from+audio.FrameDuration <= at {
+			hum(&f)
+		}
+		emit(f)
+	}
+}
+
+// simEars is Deepgram: interims each second, finals at its own endpoint or when
+// asked, all as late as drawn and in order.
+type simEars struct {
+	engine
+	r       *rand.Rand
+	words   []timedWord
+	began   time.Time
+	asks    chan time.Time
+	events  chan deepgram.Event
+	queue   chan delivery
+	stop    chan struct{}
+	running sync.WaitGroup
+}
+
+type delivery struct {
+	at time.Time
+	ev deepgram.Event
+}
+
+func newSimEars(r *rand.Rand, e engine, words []timedWord) *simEars {
+	ears := &simEars{engine: e, r: r, words: words, began: time.Now(), asks: make(chan time.Time, 16),
+		events: make(chan deepgram.Event, 64), queue: make(chan delivery, 64), stop: make(chan struct{})}
+	ears.events <- deepgram.Status{State: deepgram.Open}
+	ears.running.Go(ears.listen)
+	ears.running.Go(ears.deliver)
+	return ears
+}
+
+func (e *simEars) Send(audio.Frame) {}
+
+func (e *simEars) Finalize(audio.Channel) { e.asks <- time.Now() }
+
+func (e *simEars) Events() <-chan deepgram.Event { return e.events }
+
+func (e *simEars) Close(context.Context) error {
+	close(e.stop)
+	e.running.Wait()
+	close(e.events)
+	return nil
+}
+
+func (e *simEars) deliver() {
+	for {
+		select {
+		case <-e.stop:
+			return
+		case d := <-e.queue:
+			time.Sleep(time.Until(d.at))
+			select {
+			case e.events <- d.ev:
+			case <-e.stop:
+				return
+			}
+		}
+	}
+}
+
+// listen follows the sound as it arrives, one link behind.
+func (e *simEars) listen() {
+	settled := 0 // words that are final
+	start := time.Duration(0)
+	interim := e.every
+	ended := 0 // words whose pause was told
+	last := e.began
+	tell := func(t deepgram.Transcript) {
+		at := time.Now().Add(e.down(e.r))
+		if at.Before(last) {
+			at = last
+		}
+		last = at
+		e.queue <- delivery{at, t}
+	}
+	for {
+		now := time.Since(e.began) - e.up() // of the sound that has arrived
+		next := start + interim
+		pause, at := e.pause(ended)
+		if at >= 0 && at < next {
+			next = at
+		}
+		select {
+		case <-e.stop:
+			return
+		case asked := <-e.asks:
+			time.Sleep(time.Until(asked.Add(e.up())))
+			now = time.Since(e.began) - e.up()
+			n := e.heardBy(now)
+			if n == settled {
+				if e.r.IntN(2) == 0 { // not certain to be answered when there is nothing
+					tell(deepgram.Transcript{Channel: 0, Start: now, End: now, Final: true, Finalized: true})
+				}
+				continue
+			}
+			t := e.piece(settled, n)
+			t.Final, t.Finalized = true, true
+			tell(t)
+			settled, start, interim = n, now, e.every
+		case <-time.After(next - now):
+			now = next
+			if at >= 0 && at <= next {
+				ended = pause
+				t := e.piece(settled, pause)
+				if pause == settled {
+					t = deepgram.Transcript{Channel: 0, Start: at, End: at}
+				}
+				t.Final, t.SpeechFinal = true, true
+				tell(t)
+				settled, start, interim = max(settled, pause), now, e.every
+				continue
+			}
+			interim += e.every
+			if n := e.heardBy(now); n > settled {
+				tell(e.guess(e.piece(settled, n), n, now))
+			}
+		}
+	}
+}
+
+// pause returns the next pause that is long enough for speech_final: the words
+// before it, and when it is told; -1 when there is none.
+func (e *simEars) pause(after int) (words int, at time.Duration) {
+	for i := after; i < len(e.words); i++ {
+		if i+1 == len(e.words) || e.words[i+1].from-e.words[i].to >= simEndpointing {
+			return i + 1, e.words[i].to + simEndpointing
+		}
+	}
+	return 0, -1
+}
+
+func (e *simEars) heardBy(t time.Duration) (n int) {
+	for n < len(e.words) && e.words[n].to <= t {
+		n++
+	}
+	return n
+}
+
+func (e *simEars) piece(from, to int) deepgram.Transcript {
+	t := deepgram.Transcript{Channel: 0}
+	var texts []string
+	for _, w := range e.words[from:to] {
+		texts = append(texts, w.text)
+		t.Words = append(t.Words, deepgram.Word{Text: w.text, Start: w.from, End: w.to, Confidence: 0.97})
+	}
+	if to > from {
+		t.Start, t.End = e.words[from].from, e.words[to-1].to
+	}
+	t.Text = strings.Join(texts, " ")
+	return t
+}
+
+// guess makes an interim of a piece: its last word has no punctuation yet, and a
+// word cut off by the end of the sound is left out, right, or wrong.
+func (e *simEars) guess(t deepgram.Transcript, n int, now time.Duration) deepgram.Transcript {
+	if k := len(t.Words) - 1; k >= 0 {
+		t.Words[k].Text = strings.TrimRight(t.Words[k].Text, ".,?!")
+	}
+	if n < len(e.words) && now-e.words[n].from > 150*time.Millisecond {
+		w := e.words[n]
+		switch e.r.IntN(10) {
+		case 0, 1, 2:
+			t.Words = append(t.Words, deepgram.Word{Text: strings.TrimRight(w.text, ".,?!"), Start: w.from, End: now, Confidence: 0.8})
+		case 3, 4:
+			t.Words = append(t.Words, deepgram.Word{Text: w.text[:(len(w.text)+1)/2], Start: w.from, End: now, Confidence: 0.6})
+		}
+	}
+	var texts []string
+	for _, w := range t.Words {
+		texts = append(texts, w.Text)
+	}
+	t.Text, t.End = strings.Join(texts, " "), t.Words[len(t.Words)-1].End
+	return t
+}
+
+// simAnswers is Groq behind the backend. Every answer's words are its own.
+type simAnswers struct {
+	engine
+	r         *rand.Rand
+	mu        sync.Mutex
+	n         int
+	cancelled []time.Time
+}
+
+func (a *simAnswers) Complete(ctx context.Context, _ groq.Request, delta func(string)) (groq.Result, error) {
+	a.mu.Lock()
+	a.n++
+	n, wait := a.n, a.think(a.r)
+	a.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for i := range 60 {
+		select {
+		case <-ctx.Done():
+			a.mu.Lock()
+			a.cancelled = append(a.cancelled, time.Now())
+			a.mu.Unlock()
+			return groq.Result{}, ctx.Err()
+		case <-timer.C:
+		}
+		timer.Reset(simToken)
+		delta(fmt.Sprintf("a%dw%d ", n, i))
+	}
+	return groq.Result{Model: "sim"}, nil
+}
+
+// outcome is how one spoken line went.
+type outcome struct {
+	line         spokenLine
+	first        time.Duration // from the last word's end to the first useful words of the answer that stayed
+	answered     bool
+	requests     int
+	drafted      bool // a draft was asked for
+	adopted      bool
+	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
+	cut          bool // an answer that was no draft was taken for another
+	late         bool // a request that was dropped was not cancelled within a millisecond
+}
+
+// simulate speaks one line to the real interview code.
+func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Options)) (o outcome) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		words := l.say(r)
+		o.line = l
+		answers := &simAnswers{engine: e, r: rand.New(rand.NewPCG(seed, 8))}
+		var ears *simEars
+		began := time.Now()
+		type shown struct {
+			at     time.Time
+			qs     []Question
+			orders int
+		}
+		var seen []shown
+		var dropped []time.Time
+		orders := 0
+		draftWords := map[int]int{} // words known when a draft was begun, by order
+		options := Options{
+			Source: simSource{words}, Answerer: answers,
+			Transcribe: func(context.Context) (Transcriber, error) {
+				ears = newSimEars(rand.New(rand.NewPCG(seed, 9)), e, words)
+				return ears, nil
+			},
+			Observe: func(s State, _ Event) {
+				if len(s.Questions) > 0 || len(seen) > 0 {
+					seen = append(seen, shown{time.Now(), s.Questions, s.orders})
+				}
+				if orders != 0 && s.wanted.n != orders {
+					dropped = append(dropped, time.Now())
+				}
+				orders = s.wanted.n
+				if s.draft.id != 0 && draftWords[s.orders] == 0 {
+					draftWords[s.orders] = wordsWithin(l.words, s.Questions[len(s.Questions)-1].Text)
+				}
+			},
+		}
+		if change != nil {
+			change(&options)
+		}
+		s := New(options)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		end := words[len(words)-1].to
+		time.Sleep(end + simAfterQuestion)
+		cancel()
+		<-ended
+		o.requests = answers.n
+		for _, at := range answers.cancelled {
+			i, _ := slices.BinarySearchFunc(dropped, at.Add(-time.Millisecond), time.Time.Compare)
+			o.late = o.late || i == len(dropped) || dropped[i].After(at)
+		}
+
+		final := s.State()
+		if n := len(final.Questions); n > 0 {
+			q := final.Questions[n-1]
+			text := q.Answer.Text.String()
+			o.answered = q.Answer.Status == AnswerDone && !q.Answer.Draft
+			for _, sh := range seen {
+				for _, p := range sh.qs {
+					now := p.Answer.Text.String()
+					if p.ID == q.ID && strings.HasPrefix(text, now) && strings.Count(now, " ") >= simUsefulWords && o.first == 0 {
+						o.first = sh.at.Add(simFrame).Sub(began.Add(end))
+					}
+				}
+			}
+		}
+		before := shown{}
+		kept := 0 // the order of the draft that runs
+		for _, sh := range seen {
+			for _, p := range before.qs {
+				now := slices.IndexFunc(sh.qs, func(q Question) bool { return q.ID == p.ID })
+				gone := now < 0 || !strings.HasPrefix(sh.qs[now].Answer.Text.String(), p.Answer.Text.String())
+				had := p.Answer.Text.Len() > 0
+				switch {
+				case p.Answer.Draft && gone && had:
+					o.contradicted = true
+				case p.Answer.Draft && !gone && !sh.qs[now].Answer.Draft && sh.orders == before.orders:
+					o.adopted = true
+				case had && now >= 0 && p.Answer.Status != AnswerCancelled && sh.qs[now].Answer.Status == AnswerCancelled:
+					o.cut = true
+				}
+			}
+			before = sh
+		}
+		for order := range draftWords {
+			o.drafted, kept = true, max(kept, order)
+		}
+		if o.adopted && draftWords[kept] < l.known {
+			o.contradicted = true
+		}
+	})
+	return o
+}
+
+// wordsWithin returns how many of the words a text that ends somewhere in them
+// comprises.
+func wordsWithin(words []string, text string) int {
+	plain := func(s string) string {
+		return strings.ToLower(strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
+	}
+	fs := strings.Fields(text)
+	for n := len(words); n >= len(fs); n-- {
+		same := 0
+		for i := range fs {
+			if plain(words[n-len(fs)+i]) == plain(fs[i]) {
+				same++
+			}
+		}
+		if same >= len(fs)-1 && same > 0 {
+			return n
+		}
+	}
+	return len(fs)
+}
+
+// tally sums outcomes up.
+type tally struct {
+	name                                       string
+	firsts                                     []time.Duration
+	questions, requests                        int
+	early, drafted, adopted, contradicted, cut int
+	unanswered, nothing, asked, late           int
+}
+
+func (s *tally) add(o outcome) {
+	if o.line.none {
+		s.nothing++
+		if o.requests > 0 {
+			s.asked++
+		}
+		return
+	}
+	s.questions++
+	s.requests += o.requests
+	count := func(n *int, is bool) {
+		if is {
+			*n++
+		}
+	}
+	count(&s.drafted, o.drafted)
+	count(&s.adopted, o.adopted)
+	count(&s.contradicted, o.contradicted)
+	count(&s.cut, o.cut)
+	count(&s.late, o.late)
+	if !o.answered || o.first == 0 {
+		s.unanswered++
+		return
+	}
+	count(&s.early, o.first <= 0)
+	s.firsts = append(s.firsts, o.first)
+}
+
+func (s *tally) quantile(q float64) time.Duration {
+	if len(s.firsts) == 0 {
+		return 0
+	}
+	slices.Sort(s.firsts)
+	return s.firsts[min(int(q*float64(len(s.firsts))), len(s.firsts)-1)]
+}
+
+func (s *tally) share(n int) float64 { return 100 * float64(n) / float64(max(s.questions, 1)) }
+
+func (s *tally) perQuestion() float64 { return float64(s.requests) / float64(max(s.questions, 1)) }
+
+func (s *tally) String() string {
+	return fmt.Sprintf("%-44s %5d %5d %7.0f %% %9.2f %11.1f %% %8.0f %%", s.name, s.quantile(0.5).Milliseconds(), s.quantile(0.95).Milliseconds(),
+		s.share(s.early), s.perQuestion(), s.share(s.contradicted), s.share(s.adopted))
+}
