@@ -5,10 +5,16 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"copilot/app/interview"
 )
 
 // face is how a piece of text is set.
-type face struct{ bold, mono, quiet bool }
+type face struct {
+	bold, mono, quiet bool
+	tint              tint             // as it is drawn; the flow leaves it alone
+	ground            interview.Ground // of a mark beside the text
+}
 
 // run is text in one face on one line. x and width are in the unit of measure.
 type run struct {

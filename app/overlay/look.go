@@ -30,6 +30,7 @@ func glass(v uint32, alpha uint8) color.NRGBA {
 
 func palettes() map[string]palette {
 	return map[string]palette{
+		ThemeSafe: safePalette(),
 		ThemeDark: {
 			ground: rgb(0x13161b), panel: rgb(0x1a1e25), raised: rgb(0x272d37), rule: rgb(0x2b313b), edge: rgb(0x75808f),
 			text: rgb(0xf2f4f7), soft: rgb(0xd3d9e1), muted: rgb(0x9aa5b4),
@@ -61,9 +62,10 @@ func palettes() map[string]palette {
 // of the answer's text. It is the Fyne theme as well.
 type look struct {
 	palette
-	answer float32 // text size of the answer
-	plain  fyne.Theme
-	dark   bool
+	answer  float32 // text size of the answer
+	comfort Comfort
+	plain   fyne.Theme
+	dark    bool
 }
 
 // newLook makes the look of the settings. systemDark is what "system" means now.
@@ -78,6 +80,7 @@ func newLook(s Settings, systemDark bool) *look {
 	return &look{
 		palette: palettes()[name],
 		answer:  s.TextSize,
+		comfort: s.Comfort,
 		plain:   theme.DefaultTheme(),
 		dark:    name != ThemeLight,
 	}
@@ -166,5 +169,11 @@ func (l *look) Size(name fyne.ThemeSizeName) float32 {
 	return l.plain.Size(name)
 }
 
-func (l *look) Font(s fyne.TextStyle) fyne.Resource        { return l.plain.Font(s) }
 func (l *look) Icon(name fyne.ThemeIconName) fyne.Resource { return l.plain.Icon(name) }
+
+func (l *look) Font(s fyne.TextStyle) fyne.Resource {
+	if f := l.comfort.easy(s); f != nil {
+		return f
+	}
+	return l.plain.Font(s)
+}

@@ -63,6 +63,7 @@ func (w *Window) appearance() fyne.CanvasObject {
 	}
 	row("Text size", w.textSizeRow())
 	row("Colours", w.themeRow())
+	w.comfortRows(row)
 	if w.canFade() {
 		row("Opacity", w.opacityRow())
 	}
@@ -105,8 +106,8 @@ func (w *Window) resizeText(by float32) {
 }
 
 func (w *Window) themeRow() fyne.CanvasObject {
-	names := []string{"Like the system", "Light", "Dark", "High contrast"}
-	values := []string{ThemeSystem, ThemeLight, ThemeDark, ThemeContrast}
+	names := []string{"Like the system", "Light", "Dark", "High contrast", "Colour-blind safe"}
+	values := []string{ThemeSystem, ThemeLight, ThemeDark, ThemeContrast, ThemeSafe}
 	c := widget.NewSelect(names, nil)
 	c.SetSelectedIndex(slices.Index(values, w.settings.Theme))
 	c.OnChanged = func(string) {

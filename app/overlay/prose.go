@@ -37,9 +37,11 @@ type prose struct {
 	held   bool    // the reader scrolled: nothing moves but by their hand
 	began  time.Time
 	laid   int // how often lines were laid out and drawn
+	reading
 
 	page  *fyne.Container
 	drawn map[int][]*canvas.Text // by line
+	set   map[int]line           // the same as they are drawn
 	thumb *canvas.Rectangle
 }
 
@@ -50,7 +52,7 @@ var (
 )
 
 func newProse(l *look) *prose {
-	p := &prose{look: l, page: container.NewWithoutLayout(), drawn: map[int][]*canvas.Text{}}
+	p := &prose{look: l, page: container.NewWithoutLayout(), drawn: map[int][]*canvas.Text{}, set: map[int]line{}}
 	p.thumb = canvas.NewRectangle(l.muted)
 	p.thumb.CornerRadius = 1.5
 	p.ExtendBaseWidget(p)
@@ -60,7 +62,7 @@ func newProse(l *look) *prose {
 // reset empties the page.
 func (p *prose) reset() {
 	p.text = p.text[:0]
-	p.held, p.flow, p.anchor = false, nil, 0
+	p.held, p.flow, p.anchor, p.reading = false, nil, 0, reading{}
 	p.restart()
 }
 
@@ -129,7 +131,7 @@ func (p *prose) restart() {
 		return
 	}
 	indent := p.look.answer * 1.1
-	p.flow = newFlow(p.Size().Width-12, indent, p.measure)
+	p.flow = newFlow(p.look.column(p.Size().Width-12), indent, p.measure)
 	p.flow.Write(string(p.text))
 	p.showAnchor()
 }
@@ -149,7 +151,7 @@ func style(f face) fyne.TextStyle {
 	return fyne.TextStyle{Bold: f.bold, Monospace: f.mono}
 }
 
-func (p *prose) step() float32 { return p.look.answer * lineHeight }
+func (p *prose) step() float32 { return p.look.answer * p.look.lineHeight() }
 
 // limit is the furthest the text can be scrolled.
 func (p *prose) limit() float32 {
@@ -164,7 +166,14 @@ func (p *prose) atEnd() bool { return p.offset >= p.limit()-p.step()/2 }
 
 // follow moves the view as far down as the reader is at now.
 func (p *prose) follow(now time.Time) {
-	if p.held || p.flow == nil || p.began.IsZero() || p.limit() <= p.offset {
+	if p.held || p.flow == nil || p.began.IsZero() || len(p.flow.lines) == 0 {
+		return
+	}
+	if p.reading.bytes > 0 {
+		p.followVoice()
+		return
+	}
+	if p.limit() <= p.offset {
 		return
 	}
 	spoken := int(now.Sub(p.began).Seconds() * readingPace)
@@ -242,11 +251,12 @@ func (p *prose) draw() {
 	for ; last < len(lines) && (lines[last].y+0.9)*p.step() <= bottom; last++ { // whole lines only
 		texts := p.drawn[last]
 		if texts == nil || last >= p.flow.touched {
-			texts = p.drawLine(lines[last], texts)
+			p.set[last] = p.tinted(last)
+			texts = p.drawLine(p.set[last], texts)
 			p.drawn[last] = texts
 			p.laid++
 		}
-		p.placeLine(lines[last], texts)
+		p.placeLine(p.set[last], texts)
 		for _, t := range texts {
 			objects = append(objects, t)
 		}
@@ -254,6 +264,7 @@ func (p *prose) draw() {
 	for i := range p.drawn {
 		if i < first || i >= last {
 			delete(p.drawn, i)
+			delete(p.set, i)
 		}
 	}
 	p.flow.touched = len(lines)
@@ -286,11 +297,7 @@ func (p *prose) drawLine(l line, old []*canvas.Text) []*canvas.Text {
 		add(l.mark, face{bold: true}, p.look.accent)
 	}
 	for _, r := range l.runs {
-		c := p.look.soft
-		if r.face.bold {
-			c = p.look.text
-		}
-		add(r.text, r.face, c)
+		add(r.text, r.face, p.paint(r.face))
 	}
 	return texts
 }

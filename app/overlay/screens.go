@@ -102,6 +102,7 @@ func (w *Window) draw(s interview.State, v view) {
 	}
 	text, anew := w.news(s, v)
 	w.tele.show(v, text, anew, w.now())
+	w.tele.read(s)
 	w.refreshStrip()
 	w.refreshTray()
 	begun := v.running() && !was.running() || v.phase != interview.Idle && was.phase == interview.Idle
@@ -197,7 +198,7 @@ func (w *Window) change(edit func(*Settings)) {
 	edit(&w.settings)
 	w.settings = w.settings.valid()
 	w.save()
-	if old.TextSize != w.settings.TextSize || old.Theme != w.settings.Theme {
+	if old.TextSize != w.settings.TextSize || old.Theme != w.settings.Theme || old.Comfort != w.settings.Comfort {
 		w.restyle()
 	}
 	if old.OnTop != w.settings.OnTop || old.Opacity != w.settings.Opacity {

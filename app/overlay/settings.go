@@ -52,6 +52,7 @@ type Settings struct {
 	TextSize   float32 `json:"text_size"`
 	Theme      string  `json:"theme"`
 	Opacity    float64 `json:"opacity"` // minOpacity…1
+	Comfort    Comfort `json:"reading"`
 	OnTop      bool    `json:"always_on_top"`
 	// KeepRunning says that closing the window leaves the interview running, in
 	// the tray.
@@ -93,6 +94,7 @@ func (s Settings) valid() Settings {
 	}
 	s.TextSize = min(max(s.TextSize, minTextSize), maxTextSize)
 	s.Opacity = min(max(s.Opacity, minOpacity), 1)
+	s.Comfort = s.Comfort.valid()
 	return s
 }
 

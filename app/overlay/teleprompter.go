@@ -38,7 +38,7 @@ type teleprompter struct {
 	stop, answerNow *widget.Button
 	copy, clear     *widget.Button
 	previous, next  *widget.Button
-	newest          *widget.Button
+	newest, chip    *widget.Button
 	settings, help  *widget.Button
 	setup           *widget.Button
 	top, bottom     *fyne.Container
@@ -110,6 +110,9 @@ func (t *teleprompter) makeButtons(p press) {
 	t.help = quietIcon(theme.QuestionIcon(), p.help)
 	t.newest = widget.NewButtonWithIcon("Newest", theme.MoveDownIcon(), t.answer.newest)
 	t.newest.Hide()
+	t.chip = widget.NewButtonWithIcon("Next question", theme.NavigateNextIcon(), do(interview.Next))
+	t.chip.Importance = widget.HighImportance
+	t.chip.Hide()
 }
 
 func quietIcon(icon fyne.Resource, tapped func()) *widget.Button {
@@ -123,7 +126,7 @@ func (t *teleprompter) arrange() {
 	dot := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(t.look.size(9)), t.dot))
 	t.top = container.NewHBox(dot, center(t.phase), center(t.clock), center(t.mode), layout.NewSpacer(),
 		center(t.latency), t.previous, center(t.count), t.next, t.settings, t.help)
-	t.bottom = container.New(layout.NewCustomPaddedHBoxLayout(8), t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.newest, t.copy, t.clear, t.stop)
+	t.bottom = container.New(layout.NewCustomPaddedHBoxLayout(8), t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.chip, t.newest, t.copy, t.clear, t.stop)
 	t.root = container.New(t, t.panel, t.rules[0], t.rules[1], t.top, t.question, t.answer, t.note,
 		t.banner, t.lanes[0], t.lanes[1], t.bottom)
 }
@@ -198,7 +201,7 @@ func (t *teleprompter) show(v view, text string, anew bool, now time.Time) {
 	old := t.view
 	t.view = v
 	t.showStatus(v)
-	t.question.set(v.question, "")
+	t.question.set(v.spoken(), v.unsettled())
 	if anew && len(t.answer.text) > 0 {
 		t.answer.reset()
 	}

@@ -26,6 +26,11 @@ type view struct {
 	number   int // its place among the questions, from 1
 	total    int
 	manual   bool
+	draft    bool // it may be replaced
+	said     int  // bytes of the answer said by the candidate
+	marks    int  // sentences of the answer that were judged
+	wild     string
+	waits    int // ID of a question whose answer waits; 0: none
 	status   interview.AnswerStatus
 	length   int // of the answer, bytes
 	problem  string
@@ -67,7 +72,8 @@ func viewOf(s interview.State) view {
 	}
 	if q, ok := s.Current(); ok {
 		v.id, v.number, v.manual = q.ID, s.Shown+1, q.Manual
-		v.question = plain(q.Text)
+		v.question, v.draft = asked(q, s.Reader), q.Answer.Draft
+		v.said, v.waits, v.marks, v.wild = s.Reader.Said, s.Reader.Next, len(q.Answer.Labels.All), unfounded(q.Answer.Labels.All)
 		v.status, v.length = q.Answer.Status, q.Answer.Text.Len()
 		v.problem = q.Answer.Problem
 	}
@@ -173,7 +179,7 @@ func (v view) note() string {
 	case v.status == interview.AnswerFailed:
 		return "The answer failed. Press Answer now to try again."
 	case v.length > 0:
-		return ""
+		return plain(v.wild)
 	case v.status == interview.AnswerWaiting:
 		return "Thinking…"
 	case v.status == interview.AnswerCancelled:
