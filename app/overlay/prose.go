@@ -316,15 +316,15 @@ func (p *prose) placeLine(l line, texts []*canvas.Text) {
 
 // drawThumb shows how much is out of sight. Refreshing it makes Fyne paint the
 // frame, which changing a list of objects alone does not; so it is always there,
-// without height when everything is in sight: what is hidden is not painted.
+// without colour when everything is in sight: what is hidden is not painted.
 func (p *prose) drawThumb() {
 	height, limit := p.Size().Height, p.limit()
-	var top, size float32
+	p.thumb.FillColor = color.Transparent
 	if limit >= 1 {
-		size = max(24, height*height/(height+limit))
-		top = (height - size) * p.offset / limit
+		p.thumb.FillColor = p.look.muted
 	}
-	p.thumb.Move(fyne.NewPos(p.Size().Width-3, top))
+	size := min(height, max(24, height*height/(height+limit)))
+	p.thumb.Move(fyne.NewPos(p.Size().Width-3, (height-size)*p.offset/max(limit, 1)))
 	p.thumb.Resize(fyne.NewSize(3, size))
 	canvas.Refresh(p.thumb)
 }

@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 	"testing"
 	"time"
@@ -130,8 +131,8 @@ func TestShortAnswersArePaintedToo(t *testing.T) {
 	p, now := newTestProse(t)
 	for _, text := range []string{"A short answer. ", strings.Repeat("And a long one. ", 200)} {
 		p.add(text, now)
-		if !p.thumb.Visible() || (p.thumb.Size().Height > 0) != (p.limit() > 0) {
-			t.Errorf("%d lines: the thumb is %v high and shown: %v", len(p.flow.lines), p.thumb.Size().Height, p.thumb.Visible())
+		if !p.thumb.Visible() || (p.thumb.FillColor != color.Transparent) != (p.limit() > 0) {
+			t.Errorf("%d lines: the thumb is %v and shown: %v", len(p.flow.lines), p.thumb.FillColor, p.thumb.Visible())
 		}
 	}
 }

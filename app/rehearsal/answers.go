@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -11,12 +12,14 @@ const noAnswer = "**The rehearsal has no recorded answer for this.** " +
 
 const (
 	leastMatch = 0.5  // how much of a question must be found in a request
+	leastBegun = 4    // words of a sentence that is still being spoken
 	muchBetter = 0.25 // what makes an earlier question the one that is meant
 )
 
 // answerBook finds the recorded question in what a client asks.
 type answerBook struct {
 	questions []Question
+	sentences [][][]string       // the words of each question's sentences
 	words     []map[string]bool  // of each question
 	weight    map[string]float64 // a word counts more the fewer questions have it
 }
@@ -26,6 +29,11 @@ func newAnswerBook(questions []Question) *answerBook {
 	in := map[string]int{}
 	for _, q := range questions {
 		set := map[string]bool{}
+		var sentences [][]string
+		for _, sentence := range strings.FieldsFunc(q.Text, func(r rune) bool { return strings.ContainsRune(".?!", r) }) {
+			sentences = append(sentences, tokens(sentence))
+		}
+		b.sentences = append(b.sentences, sentences)
 		for _, w := range tokens(q.Text) {
 			if !set[w] {
 				set[w] = true
@@ -48,6 +56,9 @@ func (b *answerBook) answer(text string) (id, answer string) {
 	best, end := 0.0, -1
 	for i, q := range b.questions {
 		score, at := b.match(b.words[i], heard)
+		if score < leastMatch && begins(b.sentences[i], text) {
+			score, at = leastMatch, len(heard)-1
+		}
 		if score < leastMatch {
 			continue
 		}
@@ -59,6 +70,21 @@ func (b *answerBook) answer(text string) (id, answer string) {
 		return "", noAnswer
 	}
 	return id, answer
+}
+
+// begins says whether a line of text ends with the beginning of a sentence.
+func begins(sentences [][]string, text string) bool {
+	for line := range strings.Lines(text) {
+		heard := tokens(line)
+		for _, sentence := range sentences {
+			for n := min(len(sentence), len(heard)); n >= leastBegun; n-- {
+				if slices.Equal(sentence[:n], heard[len(heard)-n:]) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // match returns how well the best stretch of heard fits the question, and where

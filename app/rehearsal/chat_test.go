@@ -306,6 +306,17 @@ func TestAnswerBook(t *testing.T) {
 			}
 		}
 	}
+	for begun, want := range map[string]string{
+		"Walk me through your": "background",
+		"Great, let's get started. Walk me through your background, and": "background",
+		"How would you make a":       "webhooks",
+		"How would you find out why": "slow",
+		"Tell me about a time you":   "disagreement",
+	} {
+		if id, _ := book.answer("The interviewer said:\n<question>\n" + begun + "\n</question>"); id != want {
+			t.Errorf("%q: found %q", begun, id)
+		}
+	}
 	for _, text := range []string{
 		"", "What is your greatest weakness?", "How are you today?", "Explain how a hash table works.",
 		"Why do you want to work for us?", "Hi Maya, nice to meet you.", "What would you do if the deadline moved?",
