@@ -137,11 +137,34 @@ func (p *program) show(ctx context.Context, d display, c choices) error {
 	if notice := p.firstNotice(""); notice != "" {
 		fmt.Fprintln(p.stderr, notice)
 	}
+	if p.hosted != nil && c.Mode == overlay.ModeHosted {
+		defer p.tellHosted(ctx)()
+	}
 	plan, err := p.newPlan(ctx, c)
 	if err != nil {
 		return err
 	}
 	return p.print(ctx, d, plan)
+}
+
+// tellHosted tells what holds a hosted interview up, where there is no window,
+// and looks for the minutes that it waits for. stop ends that.
+func (p *program) tellHosted(ctx context.Context) (stop func()) {
+	told := ""
+	p.hosted.attach(func(a overlay.Account) {
+		if s := a.Sentence(); s != told {
+			if told = s; s != "" {
+				fmt.Fprintln(p.stderr, s)
+			}
+		}
+	}, func() {}, func(string) error { return errors.New("no window") })
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.hosted.Run(ctx)
+	}()
+	return func() { cancel(); <-done }
 }
 
 // openAndPrint opens the window with one interview to begin with, and prints

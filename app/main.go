@@ -107,6 +107,9 @@ func (p *program) command(ctx context.Context, command string, args []string) (e
 	if p.hosted, err = newHosted(p.config, p.keys, p.log); err != nil {
 		return err
 	}
+	if p.hosted != nil {
+		defer p.hosted.account.Close() // a new refresh token must reach the keyring
+	}
 	switch command {
 	case "":
 		return p.window(ctx, args)

@@ -3,9 +3,9 @@ package overlay
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
@@ -125,6 +125,9 @@ func (a Account) notice() interview.Notice {
 	return interview.Notice{}
 }
 
+// Sentence is what a person who sees no window is told; empty: nothing.
+func (a Account) Sentence() string { return a.notice().Message }
+
 // offer is the one thing that helps: its button's text, empty when there is none.
 func (a Account) offer() string {
 	switch {
@@ -142,7 +145,7 @@ func (a Account) offer() string {
 // goroutine and never blocks.
 func (w *Window) ShowAccount(a Account) {
 	w.ui(func() {
-		if a == w.account {
+		if a == w.account || w.gone() {
 			return
 		}
 		was := w.account
@@ -150,6 +153,13 @@ func (w *Window) ShowAccount(a Account) {
 		w.draw(w.shown, viewOf(w.shown))
 		w.refreshAccount(was)
 	})
+}
+
+// gone reports whether the window is: Fyne runs what comes late anyway.
+func (w *Window) gone() bool {
+	w.mailbox.Lock()
+	defer w.mailbox.Unlock()
+	return w.mailbox.closed
 }
 
 // refreshAccount redraws what shows the account, wherever that is.
@@ -195,7 +205,7 @@ func (w *Window) prompter() fyne.CanvasObject {
 
 // strip is the line with the one thing to do, below the teleprompter.
 func (w *Window) strip() *fyne.Container {
-	s := container.New(layout.NewCustomPaddedLayout(0, 10, margin, margin))
+	s := container.NewStack()
 	s.Hide()
 	return s
 }
@@ -218,7 +228,7 @@ func (w *Window) refreshStrip() {
 		if text == "Add time…" {
 			row.Add(widget.NewButton("Go Pro…", func() { w.buy(Pro) }))
 		}
-		w.offers.Objects = []fyne.CanvasObject{row}
+		w.offers.Objects = []fyne.CanvasObject{canvas.NewRectangle(w.look.panel), container.New(layout.NewCustomPaddedLayout(0, 10, margin, margin), row)}
 	}
 	w.offers.Refresh()
 	if c := w.win.Content(); c != nil && w.screen == prompterScreen {
@@ -258,6 +268,3 @@ func (w *Window) hosted(ask func(context.Context, Hosted) error) {
 		return w.hush
 	})
 }
-
-// day writes a date as people read it.
-func day(t time.Time) string { return t.Local().Format("2 January 2006") }

@@ -18,14 +18,7 @@ func (w *Window) accountPage() fyne.CanvasObject {
 		form.Add(label(plain(value), w.look.bodySize(), w.look.text, false))
 	}
 	row("Signed in as", a.Email)
-	plan := "Minutes"
-	if a.Pro {
-		plan = "Pro"
-	}
-	if a.Known {
-		row("Plan", plan)
-	}
-	row("Minutes", w.account.plan())
+	row("You have", a.plan())
 	if a.Until != "" {
 		row("Pro", a.Until)
 	}
@@ -97,7 +90,7 @@ func (w *Window) fillHostedRow() {
 			buttons.Add(widget.NewButton("Add time…", func() { w.buy(Minutes) }))
 			buttons.Add(widget.NewButton("Go Pro…", func() { w.buy(Pro) }))
 		}
-		buttons.Add(widget.NewButton("Account", func() { w.open(accountScreen) }))
+		buttons.Add(widget.NewButton("More", func() { w.open(accountScreen) }))
 		w.hostedRow.Add(who)
 		w.hostedRow.Add(buttons)
 		if a.Buying {

@@ -19,6 +19,7 @@ type signing struct {
 	busy        string      // what is being waited for; empty: nothing
 	problem     string
 	give        context.CancelFunc // up what is being waited for
+	first       fyne.Focusable     // the field to type into; nil: none
 }
 
 // openSignIn begins to sign in.
@@ -68,10 +69,11 @@ func (w *Window) try(busy string, step func(context.Context) error, next func())
 // signInPage is the page where a person signs in.
 func (w *Window) signInPage() fyne.CanvasObject {
 	s := &w.signing
-	title, body, foot := "Sign in", fyne.CanvasObject(nil), fyne.CanvasObject(nil)
+	s.first = nil
+	title, body, foot := "Sign in", []fyne.CanvasObject(nil), fyne.CanvasObject(nil)
 	switch {
 	case s.busy != "":
-		body = flush(sentence(s.busy))
+		body = []fyne.CanvasObject{flush(sentence(s.busy))}
 		foot = container.NewHBox(widget.NewButton("Cancel", func() { w.leaveSignIn(); s.busy = ""; w.open(signInScreen) }))
 	case s.newPassword:
 		title = "Another password"
@@ -89,20 +91,26 @@ func (w *Window) signInPage() fyne.CanvasObject {
 		all.Add(flush(warning))
 		all.Add(gap(4))
 	}
-	all.Add(body)
+	for _, o := range body { // in one box, or wrapped sentences get too little height
+		all.Add(o)
+	}
 	return w.sheet(title, all, foot)
 }
 
 func (w *Window) signedIn() { w.signing = signing{}; w.back() }
 
 // passwordForm is where everybody begins.
-func (w *Window) passwordForm() (body, foot fyne.CanvasObject) {
+func (w *Window) passwordForm() (body []fyne.CanvasObject, foot fyne.CanvasObject) {
 	h, s := w.opts.Hosted, &w.signing
 	email := widget.NewEntry()
 	email.SetText(s.email)
 	email.SetPlaceHolder("you@example.com")
+	s.first = email
 	password := widget.NewPasswordEntry()
 	password.SetPlaceHolder("at least 8 characters")
+	if s.email != "" {
+		s.first = password
+	}
 	given := func(needPassword bool) (string, string, bool) {
 		s.email = strings.TrimSpace(email.Text)
 		switch {
@@ -159,7 +167,7 @@ func (w *Window) passwordForm() (body, foot fyne.CanvasObject) {
 		b.Importance = widget.LowImportance
 		return b
 	}
-	body = container.NewVBox(
+	body = []fyne.CanvasObject{
 		flush(sentence("With an account you buy minutes and need no keys. The sound goes straight to the transcription service and is not stored.")),
 		gap(4), form,
 		pad(container.NewHBox(quiet("Send me a code instead", send(CodeSignIn)), quiet("I forgot my password", send(CodeNewPassword))), 0, -4),
@@ -168,7 +176,7 @@ func (w *Window) passwordForm() (body, foot fyne.CanvasObject) {
 			w.change(func(s *Settings) { s.Mode = ModeOwnKeys })
 			w.settle()
 		})), 0, -4),
-	)
+	}
 	ok := widget.NewButton("Sign in", signIn)
 	ok.Importance = widget.HighImportance
 	return body, container.NewHBox(ok, widget.NewButton("Create an account", create))
@@ -185,10 +193,11 @@ func (w *Window) sendCode(purpose CodePurpose, email string) {
 }
 
 // codeForm takes the code that was sent.
-func (w *Window) codeForm() (body, foot fyne.CanvasObject) {
+func (w *Window) codeForm() (body []fyne.CanvasObject, foot fyne.CanvasObject) {
 	h, s := w.opts.Hosted, &w.signing
 	code := widget.NewEntry()
 	code.SetPlaceHolder("123456")
+	s.first = code
 	told := "A message was sent to " + plain(s.email) + ". Enter the code that is in it."
 	if s.purpose == CodeSignUp {
 		told = "A message was sent to " + plain(s.email) + ". Enter the code that is in it, or open its link and sign in afterwards. If you have an account already, none was sent: go back and sign in."
@@ -214,14 +223,15 @@ func (w *Window) codeForm() (body, foot fyne.CanvasObject) {
 		foot.(*fyne.Container).Add(widget.NewButton("Send another", func() { w.sendCode(s.purpose, s.email) }))
 	}
 	foot.(*fyne.Container).Add(widget.NewButton("Back", w.openSignIn))
-	return container.NewVBox(flush(sentence(told)), gap(4),
-		container.New(layout.NewFormLayout(), w.fieldName("Code"), code)), foot
+	return []fyne.CanvasObject{flush(sentence(told)), gap(4),
+		container.New(layout.NewFormLayout(), w.fieldName("Code"), code)}, foot
 }
 
 // newPasswordForm follows the code of a forgotten password.
-func (w *Window) newPasswordForm() (body, foot fyne.CanvasObject) {
+func (w *Window) newPasswordForm() (body []fyne.CanvasObject, foot fyne.CanvasObject) {
 	password := widget.NewPasswordEntry()
 	password.SetPlaceHolder("at least 8 characters")
+	w.signing.first = password
 	save := func() {
 		if p := password.Text; p != "" {
 			w.try("Saving the password…", func(ctx context.Context) error { return w.opts.Hosted.SetPassword(ctx, p) }, w.signedIn)
@@ -230,6 +240,6 @@ func (w *Window) newPasswordForm() (body, foot fyne.CanvasObject) {
 	password.OnSubmitted = func(string) { save() }
 	ok := widget.NewButton("Save", save)
 	ok.Importance = widget.HighImportance
-	return container.NewVBox(flush(sentence("You are signed in. Choose the password to use from now on.")), gap(4),
-		container.New(layout.NewFormLayout(), w.fieldName("Password"), password)), container.NewHBox(ok, widget.NewButton("Keep the old one", w.signedIn))
+	return []fyne.CanvasObject{flush(sentence("You are signed in. Choose the password to use from now on.")), gap(4),
+		container.New(layout.NewFormLayout(), w.fieldName("Password"), password)}, container.NewHBox(ok, widget.NewButton("Keep the old one", w.signedIn))
 }

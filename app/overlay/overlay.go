@@ -207,6 +207,7 @@ func New(a fyne.App, o Options) *Window {
 func (w *Window) Run() {
 	w.app.Lifecycle().SetOnStarted(w.started)
 	w.app.Lifecycle().SetOnExitedForeground(w.keepPlace)
+	w.startTray()
 	w.win.Show()
 	w.app.Run()
 	w.release()
@@ -216,7 +217,6 @@ func (w *Window) started() {
 	w.settle()
 	w.applyNative()
 	w.idle.start()
-	w.startTray()
 	if w.opts.Hotkeys {
 		w.grabber = openGrabber(w.hotkeyPressed)
 		w.regrab()

@@ -55,6 +55,9 @@ func (w *Window) open(s screen) {
 		w.win.SetContent(w.helpPage())
 	case signInScreen:
 		w.win.SetContent(w.signInPage())
+		if w.signing.first != nil {
+			w.win.Canvas().Focus(w.signing.first)
+		}
 	case accountScreen:
 		w.win.SetContent(w.accountPage())
 	case receiptsScreen:
@@ -207,6 +210,7 @@ func (w *Window) change(edit func(*Settings)) {
 	if !maps.Equal(old.Hotkeys, w.settings.Hotkeys) {
 		w.regrab()
 	}
+	w.refreshTray()
 	if w.opts.Changed != nil {
 		w.opts.Changed(w.settings)
 	}

@@ -81,7 +81,7 @@ func sentence(s string) *widget.Label {
 const (
 	rehearsalChoice = "Rehearsal"
 	ownKeysChoice   = "Own keys"
-	hostedChoice    = "Minutes"
+	hostedChoice    = "Account"
 )
 
 // modeSection chooses between rehearsal, own keys and minutes, and takes what

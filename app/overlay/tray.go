@@ -28,7 +28,7 @@ type trayView struct {
 	signedIn, pro   bool
 }
 
-// startTray puts the menu up. It must wait until the app runs.
+// startTray puts the menu up, before the app runs: later Fyne shows none.
 func (w *Window) startTray() {
 	a, ok := w.app.(desktop.App)
 	if !ok || !w.opts.Tray || !trayReachable() {
@@ -72,7 +72,8 @@ func (w *Window) refreshTray() {
 
 func (w *Window) trayView() trayView {
 	phase := w.shown.Phase
-	v := trayView{hidden: w.hidden, hosted: w.opts.Hosted != nil, signedIn: w.account.SignedIn, pro: w.account.Pro}
+	v := trayView{hidden: w.hidden, signedIn: w.account.SignedIn, pro: w.account.Pro}
+	v.hosted = w.opts.Hosted != nil && (w.settings.Mode == ModeHosted || w.shown.Mode == ModeHosted)
 	v.running = phase != interview.Idle && phase != interview.Ended
 	v.paused = phase == interview.Paused
 	switch {
@@ -159,4 +160,10 @@ func (w *Window) conceal() {
 }
 
 // Reveal brings the window to the front. It may be called from any goroutine.
-func (w *Window) Reveal() { w.ui(w.reveal) }
+func (w *Window) Reveal() {
+	w.ui(func() {
+		if !w.gone() {
+			w.reveal()
+		}
+	})
+}
