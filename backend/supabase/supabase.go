@@ -4,8 +4,8 @@
 // [Open] connects as the role copilot_backend, which may call functions and
 // touch no table. A session is opened with [DB.StartSession], kept alive by
 // [DB.Heartbeat], charged by [DB.Tick], and ended by [DB.Stop] or by itself;
-// minutes come in through [DB.InTx] with [Tx.Post]. [Migrate] applies the
-// schema, as `supabase db push` does.
+// minutes come in through [DB.Book], from what Stripe says, or [DB.Post].
+// [Migrate] applies the schema, as `supabase db push` does.
 //
 // Charging happens in SQL, in one statement for all sessions of an instance;
 // the migrations say by which rules. Every call that changes something may be
@@ -66,6 +66,9 @@ func open(ctx context.Context, cfg *pgxpool.Config) (*DB, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 2 * time.Second
 	}
+	// A connection that has died is got over by trying again; asking before each
+	// tick would double the statements.
+	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > time.Minute }
 	if d.pooler {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
@@ -172,7 +175,7 @@ func passing(err error) bool {
 		errors.Is(err, net.ErrClosed)
 }
 
-// Tx is a transaction in which a webhook's event is recorded and fulfilled.
+// Tx is a transaction.
 type Tx struct {
 	tx pgx.Tx
 }
