@@ -39,8 +39,13 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 		Dialect:    groq.DialectGroq,
 		Name:       "the server",
 		Credential: h.account.Token,
-		Header:     func(header http.Header) { header.Set(api.HeaderSession, l.SessionID()) },
-		Log:        p.log,
+		Header: func(header http.Header) {
+			header.Set(api.HeaderSession, l.SessionID())
+			if c.Persona != "" {
+				header.Set(api.HeaderPersona, c.Persona)
+			}
+		},
+		Log: p.log,
 	})
 	models := l.models()
 	if !slices.Contains(models, c.Model) { // of another mode or plan

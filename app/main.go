@@ -42,6 +42,7 @@ type program struct {
 	stdin          *os.File
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	tail           *tail // the end of what was logged
 	config         config
 	keys           *account.Keys
 	hosted         *hosted          // nil: no server is known
@@ -79,7 +80,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if p.getenv("COPILOT_DEBUG") != "" {
 		level = slog.LevelDebug
 	}
-	p.log = slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	p.tail = &tail{}
+	p.log = slog.New(slog.NewTextHandler(io.MultiWriter(p.stderr, p.tail), &slog.HandlerOptions{Level: level}))
 	command := ""
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		command, args = args[0], args[1:]

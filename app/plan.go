@@ -29,10 +29,16 @@ type choices struct {
 	Resume     resume.Document
 	Job        resume.Document
 	Notes      string
-	Language   string // BCP-47
-	Listen     string // Deepgram's model; empty: nova-3
-	Model      string // of the answers; empty: the environment's or the default
-	Manual     bool   // answers only when asked for
+	Language   string   // BCP-47
+	Listen     string   // Deepgram's model; empty: nova-3
+	Model      string   // of the answers; empty: the environment's or the default
+	Manual     bool     // answers only when asked for
+	Prepared   string   // ID of the prepared interview; its parts take the place of others
+	Title      string   // what it is called when it is kept
+	Terms      []string // key terms as the person corrected them; nil: those of the documents
+	Style      string   // how answers are to be, in words for the model
+	Persona    string   // of the server's, in the hosted mode
+	Practice   bool     // the questions come from a questioner
 	From, To   time.Duration
 	Speed      float64
 }
@@ -136,6 +142,9 @@ func (p *program) ownAnswers(ctx context.Context) (*groq.Client, error) {
 func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Client) *plan {
 	listen.Model, listen.Language = c.Listen, c.Language
 	listen.Keyterms = resume.Terms(c.Resume, c.Job)
+	if c.Terms != nil {
+		listen.Keyterms = c.Terms
+	}
 	listen.Log = p.log
 	o := interview.Options{
 		Mode:   c.Mode,
@@ -149,7 +158,7 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		},
 		Answerer: answers,
 		Profile: interview.Profile{
-			Resume: c.Resume.Text, Job: c.Job.Text, Notes: c.Notes, Language: c.Language,
+			Resume: c.Resume.Text, Job: c.Job.Text, Notes: c.Notes, Language: c.Language, Style: c.Style,
 		},
 		Model:  c.Model,
 		Manual: c.Manual,

@@ -88,6 +88,11 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	if p.hosted != nil {
 		options.Hosted = p.hosted
 	}
+	if stage.desk, err = p.newDesk(settings.Retain); err != nil {
+		p.log.Warn("nothing can be prepared or kept", "err", err)
+	} else {
+		options.Desk, options.Changed = stage.desk, stage.desk.changed
+	}
 	drawn := make(chan struct{})
 	options.Updates, options.Started = updateAddress(p.getenv) != "", func() { close(drawn) }
 	window := overlay.New(a, options)
@@ -96,6 +101,10 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		begin = nil
 	}
 	var running sync.WaitGroup
+	if d := stage.desk; d != nil {
+		d.begin, d.ready = stage.begin, window.PastReady
+		running.Go(func() { d.Run(ctx) })
+	}
 	if h := p.hosted; h != nil {
 		h.attach(window.ShowAccount, stage.takeOver, func(page string) error {
 			u, err := url.Parse(page)
@@ -127,6 +136,8 @@ type stage struct {
 	stops    chan struct{}
 	commands chan interview.Command
 	observe  func(interview.State, interview.Event)
+
+	desk *desk // nil: nothing is prepared or kept
 
 	mu        sync.Mutex
 	documents [2]resume.Document // by overlay.DocumentKind
@@ -161,7 +172,7 @@ func (s *stage) start(o overlay.Settings) {
 	s.mu.Unlock()
 	s.begin(choices{
 		Mode: o.Mode, Microphone: o.Microphone, Output: o.Output, Language: o.Language, Model: o.Model, Manual: !o.Auto,
-		Resume: documents[overlay.Resume], Job: documents[overlay.Job],
+		Resume: documents[overlay.Resume], Job: documents[overlay.Job], Prepared: o.Prepared,
 	})
 }
 
@@ -220,14 +231,15 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	show(interview.State{Mode: c.Mode, Phase: interview.Starting, Auto: !c.Manual, Shown: -1})
-	plan, err := s.program.newPlan(ctx, c)
+	record := &interview.Record{}
+	c, plan, err := s.plan(ctx, c, record)
 	if err != nil {
 		s.program.log.Error("the interview did not start", "err", err)
 		show(interview.State{Mode: c.Mode, Phase: interview.Ended, Auto: !c.Manual, Shown: -1,
 			Notice: interview.Notice{Code: "not_started", Message: sentence(err)}})
 		return
 	}
-	plan.options.Observe = s.observe
+	plan.options.Observe = both(record.Observe, s.observe)
 	session := interview.New(plan.options)
 	s.hold(plan.lease)
 	defer s.hold(nil)
@@ -247,8 +259,46 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 				s.program.log.Error("the interview ended", "err", err)
 			}
 			show(session.State())
+			if s.desk != nil {
+				s.desk.held(context.WithoutCancel(ctx), c, plan.options.Profile, record.Talk(), time.Now())
+			}
 			return
 		}
+	}
+}
+
+// plan builds the interview that the choices mean.
+func (s *stage) plan(ctx context.Context, c choices, record *interview.Record) (choices, *plan, error) {
+	if s.desk != nil {
+		var err error
+		if c, err = s.desk.fill(ctx, c); err != nil {
+			return c, nil, err
+		}
+	}
+	if !c.Practice {
+		plan, err := s.program.newPlan(ctx, c)
+		return c, plan, err
+	}
+	q, err := s.program.practiceSource(c, record)
+	if err != nil {
+		return c, nil, err
+	}
+	c.Source = q
+	plan, err := s.program.newPlan(ctx, c)
+	if err == nil && q.next == nil {
+		q.interviewBy(plan.options.Answerer, systemVoice(), plan.options)
+	}
+	return c, plan, err
+}
+
+// both calls two observers, of which the second may be nil.
+func both(first, second func(interview.State, interview.Event)) func(interview.State, interview.Event) {
+	if second == nil {
+		return first
+	}
+	return func(s interview.State, ev interview.Event) {
+		first(s, ev)
+		second(s, ev)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	maxDocuments = 4 * 3700
 	maxJob       = 4 * 1200 // of maxDocuments
 	maxNotes     = 4 * 600  // of maxDocuments
+	maxStyle     = 4 * 200
 	maxDialogue  = 4 * 1200
 	cutDialogue  = 4 * 600 // at once, so that the prefix stays the same for long
 	maxAsked     = 4 * 400
@@ -56,6 +57,9 @@ func newPrompt(p Profile) (_ prompt, shortened string) {
 	var b strings.Builder
 	b.WriteString(rules)
 	fmt.Fprintf(&b, "\nWrite in %s.\n", languageName(p.Language))
+	if style := document(p.Style, maxStyle).text; style != "" {
+		fmt.Fprintf(&b, "\nThe candidate wants answers like this, which goes before \"How to write\":\n%s\n", style)
+	}
 	var cut []string
 	for _, d := range []struct {
 		tag, name string

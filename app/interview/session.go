@@ -13,6 +13,7 @@ type Profile struct {
 	Job      string
 	Notes    string
 	Language string // BCP-47; empty means English
+	Style    string // how the person wants answers to be, in their words; empty: as the rules say
 }
 
 // Options of a Session. Source, Transcribe and Answerer are required.

@@ -146,6 +146,10 @@ func (w *Window) dropped(at fyne.Position, files []fyne.URI) {
 	if len(files) == 0 || w.tele.view.running() {
 		return
 	}
+	if w.desk.drop != nil {
+		w.desk.drop(filepath.FromSlash(files[0].Path()), at.X > w.win.Canvas().Size().Width/2)
+		return
+	}
 	if w.screen != setupScreen {
 		w.open(setupScreen)
 	}

@@ -101,7 +101,8 @@ func (w *Window) escapeKey() {
 		if w.tele.view.status <= interview.AnswerStreaming && w.tele.view.id != 0 {
 			w.do(interview.CancelAnswer)
 		}
-	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen:
+	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen,
+		preparedScreen, soundScreen, practiceScreen, pastScreen, pastPageScreen:
 		w.back()
 	}
 }

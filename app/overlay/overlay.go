@@ -73,6 +73,7 @@ type Options struct {
 	DeleteKey func(ctx context.Context, name string) error
 
 	Hosted Hosted // nil: there is no hosted mode
+	Desk   Desk   // nil: nothing is prepared or kept
 	Tray   bool   // put a menu into the system's tray, where there is one
 
 	Devices func(ctx context.Context) (Devices, error)
@@ -150,9 +151,10 @@ type Window struct {
 	signing   signing
 	hostedRow *fyne.Container // the set-up's part for the hosted mode
 	offers    *fyne.Container // below the teleprompter
-	offered   string          // what stands there
-	tray      *tray           // nil: there is none
-	hidden    bool            // by a key; the interview goes on
+	desk      desk
+	offered   string // what stands there
+	tray      *tray  // nil: there is none
+	hidden    bool   // by a key; the interview goes on
 
 	grabber      grabber // of the keys that work everywhere; nil where there are none
 	hotkeyDoes   map[chord]func(*Window)

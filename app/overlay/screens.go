@@ -42,13 +42,14 @@ func (w *Window) open(s screen) {
 	if w.listening != nil {
 		w.listening()
 	}
+	w.leaveDesk()
 	switch s {
 	case welcomeScreen:
 		w.win.SetContent(w.welcome())
 	case setupScreen:
 		w.win.SetContent(w.setup())
 	case prompterScreen:
-		w.win.SetContent(w.prompter())
+		w.win.SetContent(w.withDebrief(w.prompter()))
 	case settingsScreen:
 		w.win.SetContent(w.appearance())
 	case helpScreen:
@@ -62,6 +63,8 @@ func (w *Window) open(s screen) {
 		w.win.SetContent(w.accountPage())
 	case receiptsScreen:
 		w.win.SetContent(w.receiptsPage())
+	default:
+		w.openDesk(s)
 	}
 }
 
@@ -149,6 +152,7 @@ func (w *Window) hush() {
 
 func (w *Window) start() {
 	w.hush()
+	w.desk.ready = false
 	if w.opts.Start != nil {
 		w.opts.Start(w.settings)
 	}

@@ -60,6 +60,10 @@ type Settings struct {
 	NoUpdates   bool             `json:"no_update_check,omitempty"` // do not look for new versions
 	Places      map[string]Place `json:"places,omitempty"`          // by arrangement of monitors
 
+	Prepared     string `json:"prepared,omitempty"`      // ID of the prepared interview in use
+	PreparedName string `json:"prepared_name,omitempty"` // what it is called
+	Retain       string `json:"keep_interviews"`         // one of the retentions
+
 	Hotkeys map[string]string `json:"hotkeys,omitempty"` // chord by action, where it is not the default; empty: off
 }
 
@@ -76,7 +80,7 @@ type Place struct {
 func DefaultSettings() Settings {
 	return Settings{
 		Mode: ModeRehearsal, Language: "en", Auto: true, TextSize: DefaultTextSize,
-		Theme: ThemeSystem, Opacity: 1, OnTop: true,
+		Theme: ThemeSystem, Opacity: 1, OnTop: true, Retain: RetainMonth,
 	}
 }
 
@@ -88,6 +92,9 @@ func (s Settings) valid() Settings {
 	}
 	if _, ok := palettes()[s.Theme]; !ok {
 		s.Theme = d.Theme
+	}
+	if !slices.Contains([]string{RetainNothing, RetainMonth, RetainAll}, s.Retain) {
+		s.Retain = d.Retain
 	}
 	if s.Language == "" {
 		s.Language = d.Language

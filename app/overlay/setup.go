@@ -18,13 +18,18 @@ func (w *Window) setup() fyne.CanvasObject {
 	w.cards = container.NewGridWithColumns(2)
 	w.problem = newBlock(w.look.smallSize(), 2, w.look.warn, w.look.warn)
 	w.refreshSetup()
-	body := container.NewVBox(
-		w.modeSection(),
-		gap(6),
-		w.section("Your documents", w.cards),
-		gap(6),
-		w.section("Sound and answers", w.choices()),
-	)
+	body := container.NewVBox(w.modeSection(), gap(6))
+	if w.opts.Desk != nil {
+		body.Add(w.deskRow())
+		body.Add(gap(2))
+	}
+	if w.opts.Desk != nil && w.settings.Prepared != "" {
+		body.Add(w.section("Interview", w.preparedInUse()))
+	} else {
+		body.Add(w.section("Your documents", w.cards))
+	}
+	body.Add(gap(6))
+	body.Add(w.section("Sound and answers", w.choices()))
 	start := widget.NewButton("Start", w.start)
 	start.Importance = widget.HighImportance
 	return w.sheet("Set up", body, container.NewBorder(nil, nil, start, nil, pad(w.problem, 0, 10)))
