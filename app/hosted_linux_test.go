@@ -147,6 +147,7 @@ func TestHostedInterview(t *testing.T) {
 		return st.Phase == interview.Paused && v.Minutes == 0 && v.Known
 	})
 	soon(t, "the devices are closed", func() bool { return !a.tape.running() })
+	soon(t, "nothing is transcribed", func() bool { return s.vendors.Stats().LiveStreams == 0 })
 	if s.alive() {
 		t.Error("the session is alive at the backend")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"copilot/app/deepgram"
 	"copilot/app/groq"
+	"copilot/app/interview"
 	"copilot/backend/api"
 )
 
@@ -54,6 +55,14 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 	listen := deepgram.Options{URL: p.config.DeepgramURL, Credential: l.credential, OptOut: true}
 	plan := p.assemble(c, listen, answers)
 	plan.lease, plan.hosted = l, h
+	dial := plan.options.Transcribe
+	plan.options.Transcribe = func(ctx context.Context) (interview.Transcriber, error) {
+		t, err := dial(ctx)
+		if stream, ok := t.(*deepgram.Stream); ok {
+			l.stream.Store(stream)
+		}
+		return t, err
+	}
 	if !slices.Contains(models, plan.options.Fallback) {
 		plan.options.Fallback = ""
 	}

@@ -81,6 +81,10 @@ func (s *Stream) serve(c *conn) *Error {
 	}
 	watchdog := time.NewTimer(time.Hour)
 	defer watchdog.Stop()
+	select { // asked for while there was no connection
+	case <-s.drop:
+	default:
+	}
 	abort := s.ctx.Done()
 	finished := false
 	for {
@@ -96,6 +100,8 @@ func (s *Stream) serve(c *conn) *Error {
 			s.expire()
 		case <-s.news:
 			s.reportGap(c)
+		case <-s.drop:
+			c.ws.Close() // the reader ends, and with it the loop
 		case <-abort:
 			c.ws.Close() // the reader ends, and with it the loop
 			abort = nil

@@ -35,6 +35,7 @@ type Stream struct {
 
 	wake chan struct{} // cap 1: there is something to write
 	news chan struct{} // cap 1: sound was lost
+	drop chan struct{} // cap 1: Redial was called
 
 	mu       sync.Mutex
 	ring     *ring
@@ -72,6 +73,7 @@ func Dial(ctx context.Context, opts Options) (*Stream, error) {
 		done:   make(chan struct{}),
 		wake:   make(chan struct{}, 1),
 		news:   make(chan struct{}, 1),
+		drop:   make(chan struct{}, 1),
 		ring:   newRing(),
 	}
 	c, problem := s.connect(ctx)
@@ -131,6 +133,11 @@ func (s *Stream) Finalize(channel audio.Channel) {
 	s.mu.Unlock()
 	signal(s.wake)
 }
+
+// Redial gives the connection up and opens another with a fresh credential, as
+// after a loss: what was not settled is sent again. It never blocks; while there
+// is no connection it does nothing.
+func (s *Stream) Redial() { signal(s.drop) }
 
 // Stats are counts since Dial.
 type Stats struct {

@@ -177,7 +177,7 @@ func (w *Window) refreshAccount(was Account) {
 
 // dress adds to a view what the hosted mode has to say.
 func (w *Window) dress(v view) view {
-	if v.mode != ModeHosted && w.account.Hold == HoldNone {
+	if v.mode != ModeHosted {
 		return v
 	}
 	a := w.account
@@ -213,7 +213,7 @@ func (w *Window) strip() *fyne.Container {
 // refreshStrip shows the offer or takes it away.
 func (w *Window) refreshStrip() {
 	text := ""
-	if w.opts.Hosted != nil {
+	if w.opts.Hosted != nil && w.shown.Mode == ModeHosted {
 		text = w.account.offer()
 	}
 	if w.offers == nil || text == w.offered {

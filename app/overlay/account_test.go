@@ -261,6 +261,18 @@ func TestHoldsAreToldAndHelped(t *testing.T) {
 	}
 }
 
+// What held a hosted interview up does not concern the next one without.
+func TestHoldsConcernHostedInterviewsOnly(t *testing.T) {
+	w, _ := hostedWindow(t, nil)
+	a := ada
+	a.Hold = HoldMinutes
+	w.showAccount(a)
+	w.Show(state(interview0)) // with own keys
+	if seen := onScreen(w); strings.Contains(seen, "used up") || w.offers.Visible() {
+		t.Errorf("the screen says: %s", seen)
+	}
+}
+
 func TestAccountPage(t *testing.T) {
 	w, h := hostedWindow(t, nil)
 	w.showAccount(ada)
@@ -445,6 +457,49 @@ func noOverlap(t *testing.T, page string, w *testWindow) {
 		for _, y := range widgets {
 			if x.from.Y < y.to.Y && y.from.Y < x.to.Y && x.from.X < y.to.X && y.from.X < x.to.X {
 				t.Errorf("%s: %q runs into a %s", page, x.what, y.what)
+			}
+		}
+	}
+}
+
+type fakeTray struct{ menu *fyne.Menu }
+
+func (f *fakeTray) SetSystemTrayMenu(m *fyne.Menu)    { f.menu = m }
+func (f *fakeTray) SetSystemTrayIcon(fyne.Resource)   {}
+func (f *fakeTray) SetSystemTrayWindow(_ fyne.Window) {}
+
+// Closing the window keeps a running interview only if the person said so, and
+// only where there is a tray to find it again.
+func TestClosingTheWindow(t *testing.T) {
+	for _, tc := range []struct{ keep, tray, running, ends bool }{
+		{false, true, true, true}, {true, true, true, false}, {true, false, true, true}, {true, true, false, true},
+	} {
+		closed := 0
+		w, _ := hostedWindow(t, func(o *Options) {
+			o.Settings.KeepRunning = tc.keep
+			o.Closed = func() { closed++ }
+		})
+		f := &fakeTray{}
+		if tc.tray {
+			w.tray = &tray{app: f}
+			w.refreshTray()
+		}
+		if tc.running {
+			w.Show(state(""))
+		}
+		w.closeAsked()
+		if (closed == 1) != tc.ends || w.hidden == tc.ends {
+			t.Errorf("%+v: closed %d times, hidden %v", tc, closed, w.hidden)
+		}
+		if !tc.ends {
+			if show := f.menu.Items[5]; show.Label != "Show the window" {
+				t.Errorf("the tray says %q", show.Label)
+			} else if show.Action(); w.hidden {
+				t.Error("the window is not shown again")
+			}
+			w.quit()
+			if closed != 1 {
+				t.Error("quit did not end it")
 			}
 		}
 	}
