@@ -88,7 +88,7 @@ func (w *world) come(p *device) {
 		w.truth[m.id] = &truth{}
 	}
 	if m.id == id {
-		p.lease, p.instance, p.paused = Lease{m.id, m.lease}, m.instance, m.paused
+		p.lease, p.instance = Lease{m.id, m.lease}, m.instance
 		p.online, p.asleep, p.heard = m.here, false, w.oracle.now
 	}
 }
@@ -133,12 +133,8 @@ func (w *world) pause(p *device, pause bool) {
 		w.rough(l.SessionID)
 	}
 	w.remember(once)
-	if w.chance(10) { // it is on its way for long
-		return
-	}
-	once()
-	if m := w.oracle.sessions[l.SessionID]; m != nil && m.lease == l.Number {
-		p.paused = m.paused
+	if w.chance(90) { // else it is on its way for long
+		once()
 	}
 }
 

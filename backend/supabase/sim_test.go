@@ -133,7 +133,11 @@ func TestG2_MoneyIsNeverWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newSimulation(t).play(t.Context(), newWorld(seed), t.Logf); err != nil {
+		w := newWorld(seed)
+		if _, err := newSimulation(t).play(t.Context(), w, t.Logf); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if err := w.fair(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		return
@@ -159,7 +163,9 @@ func TestG2_MoneyIsNeverWrong(t *testing.T) {
 					failed.Add(1)
 					t.Errorf("seed %d (replay it with COPILOT_SEED=%d): %v", seed, seed, err)
 				}
-				minutes.Add(uint64(w.minutes()))
+				if total := minutes.Add(uint64(w.minutes())); stride > 1 && seed%(500*stride) == 0 {
+					t.Logf("%d seeds, %d session-minutes", seed/stride, total)
+				}
 				seen.add(w)
 			}
 		})

@@ -37,7 +37,6 @@ type device struct {
 	online   bool // its socket is open
 	asleep   bool // and nobody is behind it
 	heard    time.Time
-	paused   bool
 	plan     int // how often Stripe has spoken
 }
 
@@ -163,7 +162,7 @@ func (w *world) boot() {
 func (w *world) pass(d time.Duration) {
 	for _, p := range w.people {
 		m := w.oracle.sessions[p.lease.SessionID]
-		if m == nil || m.ended != "" || m.lease != p.lease.Number || !p.online || p.asleep || p.paused {
+		if m == nil || m.ended != "" || m.lease != p.lease.Number || !p.online || p.asleep || m.paused {
 			continue
 		}
 		w.truth[m.id].used += max(0, min(d, m.until.Sub(w.oracle.now)))
