@@ -211,6 +211,18 @@ func floats(s []int16) []float32 {
 	return out
 }
 
+// A microphone that is silent while the interviewer speaks, to the last bit as a
+// muted one is, hears no echo.
+func TestCheckHearsNoEchoInSilence(t *testing.T) {
+	for _, hiss := range [][]int16{make([]int16, seconds16(4)), noise(seconds16(4), -95)} {
+		i := append(voice(Interviewer, 0, 4), make([]int16, seconds16(4))...)
+		c := append(hiss, voice(Candidate, 0, 4)...)
+		if got := check(append(i, i...), append(c, c...)).Findings(); len(got) != 0 {
+			t.Errorf("%v", got)
+		}
+	}
+}
+
 // Headsets in call mode are known by their names too, since a 16 kHz codec
 // leaves all that our frames can hold.
 func TestCheckKnowsHeadsetsByName(t *testing.T) {

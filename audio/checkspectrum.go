@@ -122,6 +122,7 @@ const (
 	leakPiece = 2 * SampleRate
 	leakEarly = SampleRate / 100
 	leakLate  = 2 * SampleRate / 5
+	leakFloor = -70.0            // dB
 	leakSharp = 7.0              // how far a true copy's peak stands out, in standard deviations
 	leakAgree = SampleRate / 200 // an echo of the room may be the loudest
 )
@@ -141,6 +142,9 @@ func findLeak(from, to []float32) leak {
 	for at := 0; at+leakPiece <= n; at += leakPiece {
 		a, b := from[at:at+leakPiece], to[at:at+leakPiece]
 		if m := measure(a); time.Duration(m.active)*FrameDuration < leastSpeech/4 {
+			continue
+		}
+		if measure(b).loudest < leakFloor { // nothing to be a copy; and zeroes are all rounding
 			continue
 		}
 		pieces++
