@@ -8,7 +8,7 @@ TAGS := migrated_fynedo
 endif
 BIN := bin/interview-copilot
 
-.PHONY: run build test stack bench bench-backend bench-latency soak clean
+.PHONY: run build test stack bench bench-backend bench-latency bench-reading soak clean
 
 run: build
 	@$(BIN) rehearse
@@ -52,6 +52,12 @@ bench-backend:
 bench-latency:
 	@echo "==> Simulating. This takes about ten minutes."
 	@LATENCY_SEEDS=50 go test -run LatencySimulation -v -timeout 60m ./app/interview
+
+# How well the teleprompter follows the voice, finds claims without ground, takes
+# questions apart and finds prepared cards; the held-out part beside the other.
+bench-reading:
+	@READINGS=100 go test -count 1 -v -run 'FollowsTheVoice|FindsClaims|PartsOfAQuestion|FindsTheCard' ./app/interview
+	@go test -run '^$$' -bench 'Reading|Grounding|Deck' ./app/interview
 
 # The long runs: a million session-minutes simulated, 200 kills of a backend and
 # 50 crashes of Postgres.

@@ -70,6 +70,7 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		Start: stage.start,
 		Stop:  stage.stop,
 		Do:    stage.do,
+		Ask:   stage.ask,
 		Changed: func(o overlay.Settings) {
 			if begin != nil && o.NoticeSeen { // it has waited for the notice to be read
 				stage.begin(*begin)
@@ -135,6 +136,7 @@ type stage struct {
 	starts   chan choices
 	stops    chan struct{}
 	commands chan interview.Command
+	asks     chan string
 	observe  func(interview.State, interview.Event)
 
 	desk *desk // nil: nothing is prepared or kept
@@ -149,7 +151,7 @@ func newStage(p *program) *stage {
 	return &stage{
 		program: p,
 		starts:  make(chan choices, 1), stops: make(chan struct{}, 1),
-		commands: make(chan interview.Command, 8),
+		commands: make(chan interview.Command, 8), asks: make(chan string, 1),
 	}
 }
 
@@ -212,6 +214,14 @@ func (s *stage) do(c interview.Command) {
 	}
 }
 
+// ask passes on a question that the person typed.
+func (s *stage) ask(text string) {
+	select {
+	case s.asks <- text:
+	default:
+	}
+}
+
 // Run holds the interviews until ctx is cancelled, then ends the running one.
 func (s *stage) Run(ctx context.Context, show func(interview.State)) {
 	for {
@@ -220,6 +230,7 @@ func (s *stage) Run(ctx context.Context, show func(interview.State)) {
 			s.interview(ctx, c, show)
 		case <-s.stops: // nothing runs
 		case <-s.commands:
+		case <-s.asks:
 		case <-ctx.Done():
 			return
 		}
@@ -251,6 +262,8 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 			show(session.State())
 		case c := <-s.commands:
 			session.Do(c)
+		case text := <-s.asks:
+			session.Ask(text)
 		case <-s.stops:
 			cancel()
 		case <-s.starts: // one at a time

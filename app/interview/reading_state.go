@@ -51,7 +51,10 @@ func (s State) Apply(ev Event) State {
 	case Heard:
 		s = s.markUnsure(before).listen(before)
 	}
-	return s.prepare(before).hold(before, ev).follow()
+	if s.deck != nil {
+		s = s.prepare(before).cardsDone()
+	}
+	return s.hold(before, ev).follow()
 }
 
 // capture is the present on the capture's timeline; 0 while that is unknown.
@@ -75,6 +78,7 @@ func (s State) listen(before State) State {
 		}
 	}
 	q, ok := s.Current()
+	text, whole := q.Shown()
 	h, was := s.heard[audio.Candidate], before.heard[audio.Candidate]
 	if !ok || q.ID != s.Reader.id || unheard(h, was) {
 		return s
@@ -82,7 +86,7 @@ func (s State) listen(before State) State {
 	far := s.heard[audio.Interviewer].late()
 	finals, interim := ownWords(s.after(h.recent), far), ownWords(s.after(h.interim.words), far)
 	r := s.Reader
-	r.reading = r.reading.hear(q.Answer.Text, q.Answer.Status > AnswerStreaming, finals, interim)
+	r.reading = r.reading.hear(text, whole, finals, interim)
 	for _, w := range finals {
 		if w.to > r.seen {
 			r.Parts = r.Parts.hear([]string{w.text})
@@ -112,7 +116,7 @@ func unheard(a, b hearing) bool {
 func (s State) beingRead() bool {
 	q, ok := s.Current()
 	r := s.Reader
-	if !ok || q.ID != r.id || r.reading.Words() < holdFrom || r.reading.Done() && q.Answer.Status > AnswerStreaming {
+	if _, whole := q.Shown(); !ok || q.ID != r.id || r.reading.Words() < holdFrom || r.reading.Done() && whole {
 		return false
 	}
 	return s.capture()-r.reading.last < quietHold
@@ -201,7 +205,7 @@ func (s State) grounded(id, last int) State {
 
 // prepare finds the card of a question that is new.
 func (s State) prepare(before State) State {
-	if s.deck == nil || !s.askedAnew(before) {
+	if !s.askedAnew(before) {
 		return s
 	}
 	i := len(s.Questions) - 1
@@ -209,9 +213,37 @@ func (s State) prepare(before State) State {
 	if !ok {
 		card.Answer = ""
 	}
-	if s.Questions[i].Prepared != card.Answer {
+	if q := s.Questions[i]; q.Prepared != card.Answer && q.Answer.Text.Len() == 0 {
 		s.Questions = slices.Clone(s.Questions)
-		s.Questions[i].Prepared = card.Answer
+		s.Questions[i].Prepared, s.Questions[i].Card = card.Answer, ok
+		if ok {
+			s.Shown = i
+		}
+	}
+	return s
+}
+
+// Shown returns the answer as it is to be shown, and whether it is whole: the
+// model's, or the prepared one while that stands in for it.
+func (q Question) Shown() (text Text, whole bool) {
+	if q.Card {
+		return Text{}.Append(q.Prepared), true
+	}
+	return q.Answer.Text, q.Answer.Status > AnswerStreaming
+}
+
+// cardsDone puts the model's answers in the place of the prepared ones, but for
+// one that is being read.
+func (s State) cardsDone() State {
+	for i, q := range s.Questions {
+		if !q.Card || q.Answer.Text.Len() == 0 || i == s.Shown && s.beingRead() {
+			continue
+		}
+		s.Questions = slices.Clone(s.Questions)
+		s.Questions[i].Card = false
+		if q.ID == s.Reader.id {
+			s.Reader.id = 0 // reading begins anew
+		}
 	}
 	return s
 }

@@ -69,9 +69,11 @@ func (s *stage) reads(text string, final bool) {
 	s.State = s.Apply(Heard{s.wall(), t})
 }
 
-func (s *stage) onScreen() int {
+func (s *stage) onScreen() int { return q(s).ID }
+
+func q(s *stage) Question {
 	q, _ := s.Current()
-	return q.ID
+	return q
 }
 
 // What: a new question is answered while an answer is being read. Why: the words
@@ -291,15 +293,31 @@ func TestAskThroughTheLoop(t *testing.T) {
 // or without a network, and told from what the model writes.
 func TestPreparedCard(t *testing.T) {
 	s := &stage{State: newState(Options{})}
-	s.deck = NewDeck([]Card{{"Why do you want to work here?", "**Three reasons.**"}, {"What is your greatest weakness?", "**I say yes too soon.**"}})
+	s.deck = NewDeck([]Card{{"Why do you want to work here?", "**Three reasons.**"}, {"What is your greatest weakness?", "**I say yes too soon.** Now I write promises down."}})
 	s.State = s.Apply(SessionBegan{testBegan})
 	s.asks("So why do you want to join us here?")
 	if q, _ := s.Current(); q.Prepared != "**Three reasons.**" || q.Answer.Text.Len() != 0 {
 		t.Errorf("%+v", q)
 	}
+	s.reads("Three", true)
+	s.writes("**Because** of the team, and of")
+	if text, _ := q(s).Shown(); text.String() != "**Because** of the team, and of" || q(s).Card {
+		t.Errorf("nobody reads the card, and %q is shown", text)
+	}
+	s.pass(10 * time.Second)
+	s.asks("What is your greatest weakness?")
+	s.reads("I say yes too", true)
+	s.writes("**None.**")
+	if text, _ := q(s).Shown(); text.String() != "**I say yes too soon.** Now I write promises down." || s.Reader.Said == 0 {
+		t.Errorf("the card is being read, and %q is shown, %d bytes said", text, s.Reader.Said)
+	}
+	s.pass(4 * time.Second)
+	if text, _ := q(s).Shown(); text.String() != "**None.**" || s.Reader.Said != 0 {
+		t.Errorf("the reader has stopped, and %q is shown, %d bytes said", text, s.Reader.Said)
+	}
 	s.pass(10 * time.Second)
 	s.asks("How does garbage collection work?")
-	if q, _ := s.Current(); q.Prepared != "" {
+	if q := s.Questions[len(s.Questions)-1]; q.Prepared != "" || q.Card {
 		t.Errorf("%+v", q)
 	}
 }

@@ -82,9 +82,11 @@ type Question struct {
 	Text   string
 	Manual bool   // asked for by hand
 	Unsure []Span // words of Text that may be misheard
-	// Prepared is the answer of the nearest card of the deck, to be shown, as
-	// prepared, while the model has no word; empty: there is none.
+	// Prepared is the answer of the nearest card of the deck; empty: there is
+	// none. Card says that it stands in for the model's: while that has no word,
+	// and then until the candidate, who has begun to read it, is done. See Shown.
 	Prepared string
+	Card     bool
 	Heard    time.Time // when its last word was heard, or the key was pressed
 	Answer   Answer
 }

@@ -23,6 +23,8 @@ func keys() []key {
 		{fyne.KeyL, ctrl, "Clear the screen", do(interview.Clear)},
 		{fyne.KeyLeft, ctrl, "Answer before", do(interview.Previous)},
 		{fyne.KeyRight, ctrl, "Answer after", do(interview.Next)},
+		{fyne.KeyE, 0, "Correct the question and ask again", (*Window).correctKey},
+		{fyne.KeyR, 0, "What this sentence rests on", (*Window).basisKey},
 		{fyne.KeyUp, 0, "Scroll up", scroll(func(p *prose) { p.lines(-1) })},
 		{fyne.KeyDown, 0, "Scroll down", scroll(func(p *prose) { p.lines(1) })},
 		{fyne.KeyPageUp, 0, "A page up", scroll(func(p *prose) { p.pages(-1) })},

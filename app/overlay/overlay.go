@@ -46,6 +46,7 @@ type Options struct {
 	Start   func(Settings)          // begin an interview with these
 	Stop    func()                  // end it
 	Do      func(interview.Command) // everything else asked of a running interview
+	Ask     func(question string)   // ask this in place of what was heard; empty ones never come
 	Changed func(Settings)          // the person changed the settings; they are saved already
 
 	// Drawn is called on Fyne's goroutine after a state was put on screen, for

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -28,6 +29,7 @@ const (
 type prose struct {
 	widget.BaseWidget
 	onScroll func() // after every change of what is in sight
+	onPoint  func(sentence string)
 
 	look   *look
 	text   []byte // all of it, to be laid out anew when the width changes
@@ -49,6 +51,8 @@ var (
 	_ fyne.Widget     = (*prose)(nil)
 	_ fyne.Scrollable = (*prose)(nil)
 	_ fyne.Draggable  = (*prose)(nil)
+
+	_ desktop.Hoverable = (*prose)(nil)
 )
 
 func newProse(l *look) *prose {

@@ -10,6 +10,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+
 	"copilot/app/interview"
 )
 
@@ -36,6 +41,7 @@ type reading struct {
 type marking struct {
 	from, to int
 	ground   interview.Ground
+	basis    string // a sentence for the person: what it rests on, or claims
 }
 
 // counter counts the words of a text up to a byte the way the flow places them:
@@ -105,7 +111,10 @@ func (p *prose) read(said int, labels []interview.Label) {
 	}
 	for _, l := range labels[r.labels:] {
 		r.ends = r.ends.to(p.text, l.From)
-		m := marking{from: r.ends.words, ground: l.Ground}
+		m := marking{from: r.ends.words, ground: l.Ground, basis: "Your résumé: " + plain(l.Rests)}
+		if l.Ground == interview.Unfounded {
+			m.basis = unfounded([]interview.Label{l})
+		}
 		r.ends = r.ends.to(p.text, l.To)
 		if m.to = r.ends.words; m.ground != interview.Open && m.to > m.from {
 			r.spans = append(r.spans, m)
@@ -266,11 +275,101 @@ func (l *look) dim() color.NRGBA {
 // read brings the reader's place and the sentences' marks on screen.
 func (t *teleprompter) read(s interview.State) {
 	if q, ok := s.Current(); ok {
-		t.answer.read(s.Reader.Said, q.Answer.Labels.All)
+		labels := q.Answer.Labels.All
+		if q.Card {
+			labels = nil
+		}
+		t.answer.read(s.Reader.Said, labels)
 	}
 	if show(t.chip, s.Reader.Next != 0) {
 		relayout(t.bottom)
 	}
+}
+
+// basis returns what the sentence that holds a word rests on; empty: nothing is known.
+func (r *reading) basis(word int) string {
+	i := sort.Search(len(r.spans), func(i int) bool { return r.spans[i].to > word })
+	if i < len(r.spans) && r.spans[i].from <= word {
+		return r.spans[i].basis
+	}
+	return ""
+}
+
+// MouseIn implements desktop.Hoverable: pointing at a sentence shows what it rests on.
+func (p *prose) MouseIn(e *desktop.MouseEvent) { p.MouseMoved(e) }
+
+// MouseMoved implements desktop.Hoverable.
+func (p *prose) MouseMoved(e *desktop.MouseEvent) {
+	if p.flow == nil || p.onPoint == nil || len(p.reading.spans) == 0 {
+		return
+	}
+	y := (e.Position.Y + p.offset) / p.step()
+	i := sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].y+1 > y })
+	if i == len(p.flow.lines) || p.flow.lines[i].y > y {
+		p.onPoint("")
+		return
+	}
+	p.onPoint(p.reading.basis(p.flow.lines[i].words - 1)) // the sentence that its mark is of
+}
+
+// MouseOut implements desktop.Hoverable.
+func (p *prose) MouseOut() {
+	if p.onPoint != nil {
+		p.onPoint("")
+	}
+}
+
+// tellBasis shows a sentence about the answer below it, in place of the note;
+// empty: the note again.
+func (t *teleprompter) tellBasis(sentence string) {
+	if t.basis == sentence {
+		return
+	}
+	t.basis = sentence
+	if t.showSentences(t.view) {
+		t.Layout(nil, t.root.Size())
+	}
+}
+
+// basisKey shows what the sentence at the voice rests on, and hides it again.
+func (w *Window) basisKey() {
+	if w.screen != prompterScreen {
+		return
+	}
+	r := &w.tele.answer.reading
+	if w.tele.basis != "" {
+		w.tele.tellBasis("")
+	} else if told := r.basis(r.said); told != "" {
+		w.tele.tellBasis(told)
+	} else {
+		w.tele.tellBasis("This sentence rests on no line of your résumé.")
+	}
+}
+
+// correctKey lets the person type the question as it was meant.
+func (w *Window) correctKey() {
+	q, ok := w.shown.Current()
+	if w.screen != prompterScreen || w.opts.Ask == nil || !ok || !w.tele.view.running() {
+		return
+	}
+	entry := widget.NewMultiLineEntry()
+	entry.Wrapping = fyne.TextWrapWord
+	entry.SetText(plain(q.Text))
+	ask := func(text string) {
+		if text = strings.TrimSpace(text); text != "" {
+			w.hush()
+			w.opts.Ask(text)
+		}
+	}
+	d := dialog.NewCustomConfirm("What was asked?", "Ask again", "Cancel", entry, func(ok bool) {
+		if ok {
+			ask(entry.Text)
+		}
+	}, w.win)
+	size := w.win.Canvas().Size()
+	d.Resize(fyne.NewSize(size.Width*0.92, min(size.Height*0.6, 260)))
+	d.Show()
+	w.win.Canvas().Focus(entry)
 }
 
 // asked is the question as it is shown: with a tick or a ring before each part

@@ -12,7 +12,9 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"copilot/app/interview"
 )
@@ -338,5 +340,68 @@ func BenchmarkVoice(b *testing.B) {
 				p.follow(began)
 			}
 		})
+	}
+}
+
+// What: keys and the mouse at a sentence, a question typed anew, a card. Why: each
+// says what it is, and moves no line above.
+func TestBasisCorrectionAndCard(t *testing.T) {
+	var typed []string
+	w := newTestWindow(t, Options{Ask: func(text string) { typed = append(typed, text) }})
+	s := state("I split it in nine months. I ran Cassandra.")
+	s.Questions[1].Answer.Labels.All = []interview.Label{
+		{From: 0, To: 26, Ground: interview.Grounded, Rests: "Split payments in nine months"},
+		{From: 27, To: 43, Ground: interview.Unfounded, Claim: "Cassandra"},
+	}
+	w.Show(s)
+	w.win.Canvas().Capture() // lays it out
+	key := w.win.Canvas().OnTypedKey()
+	key(&fyne.KeyEvent{Name: fyne.KeyR})
+	if !strings.Contains(onScreen(w), "Your résumé: Split payments in nine months") {
+		t.Errorf("%q", onScreen(w))
+	}
+	key(&fyne.KeyEvent{Name: fyne.KeyR})
+	if strings.Contains(onScreen(w), "Your résumé:") {
+		t.Error("the key does not hide it again")
+	}
+	w.tele.answer.MouseMoved(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(20, 5)}})
+	if !strings.Contains(onScreen(w), "Not in your documents: Cassandra.") || w.tele.basis == "" {
+		t.Errorf("pointing shows %q", w.tele.basis)
+	}
+	w.tele.answer.MouseOut()
+	if w.tele.basis != "" {
+		t.Error("it stays when the pointer has gone")
+	}
+
+	key(&fyne.KeyEvent{Name: fyne.KeyE})
+	top := w.win.Canvas().Overlays().Top()
+	if top == nil {
+		t.Fatal("no dialog")
+	}
+	for _, o := range test.LaidOutObjects(top) {
+		if e, ok := o.(*widget.Entry); ok {
+			e.SetText("How did Kafka go? ")
+		}
+	}
+	for _, o := range test.LaidOutObjects(top) {
+		if b, ok := o.(*widget.Button); ok && b.Text == "Ask again" {
+			test.Tap(b)
+		}
+	}
+	if len(typed) != 1 || typed[0] != "How did Kafka go?" {
+		t.Errorf("asked %q", typed)
+	}
+
+	s = state("")
+	s.Questions[1].Prepared, s.Questions[1].Card = "**Three reasons.**", true
+	w.Show(s)
+	if text := onScreen(w); !strings.Contains(text, "Three reasons.") || !strings.Contains(text, "Prepared before the interview") {
+		t.Errorf("%q", text)
+	}
+	s.Questions[1].Card = false
+	s.Questions[1].Answer.Text = s.Questions[1].Answer.Text.Append("Because.")
+	w.Show(s)
+	if text := onScreen(w); strings.Contains(text, "Three reasons.") || !strings.Contains(text, "Because.") {
+		t.Errorf("%q", text)
 	}
 }

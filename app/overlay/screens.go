@@ -124,15 +124,16 @@ func (w *Window) news(s interview.State, v view) (text string, anew bool) {
 	if !ok {
 		return "", true
 	}
+	shown, _ := q.Shown()
 	const overlap = 24 // enough to tell an answer begun anew from one that went on
 	have := w.tele.answer.text
 	from := max(0, len(have)-overlap)
-	if v.id != w.tele.view.id || q.Answer.Text.Len() < len(have) {
-		return q.Answer.Text.String(), true
+	if v.id != w.tele.view.id || shown.Len() < len(have) {
+		return shown.String(), true
 	}
-	rest, on := strings.CutPrefix(q.Answer.Text.From(from), string(have[from:]))
+	rest, on := strings.CutPrefix(shown.From(from), string(have[from:]))
 	if !on {
-		return q.Answer.Text.String(), true
+		return shown.String(), true
 	}
 	return rest, false
 }

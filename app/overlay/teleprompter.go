@@ -26,6 +26,7 @@ type teleprompter struct {
 	root *fyne.Container
 	view view // what is on screen
 
+	basis           string // stands in place of the note
 	dot             *canvas.Circle
 	phase, clock    *canvas.Text
 	mode            *canvas.Text
@@ -75,7 +76,7 @@ func newTeleprompter(l *look, p press) *teleprompter {
 		t.rules[i] = canvas.NewRectangle(l.rule)
 	}
 	t.arrange()
-	t.answer.onScroll = t.showNewest
+	t.answer.onScroll, t.answer.onPoint = t.showNewest, t.tellBasis
 	t.show(view{phase: interview.Idle, auto: true}, "", true, time.Time{})
 	return t
 }
@@ -200,6 +201,9 @@ func (t *teleprompter) MinSize([]fyne.CanvasObject) fyne.Size {
 func (t *teleprompter) show(v view, text string, anew bool, now time.Time) {
 	old := t.view
 	t.view = v
+	if v.id != old.id {
+		t.basis = ""
+	}
 	t.showStatus(v)
 	t.question.set(v.spoken(), v.unsettled())
 	if anew && len(t.answer.text) > 0 {
@@ -283,6 +287,9 @@ func relayout(c *fyne.Container) { c.Layout.Layout(c.Objects, c.Size()) }
 func (t *teleprompter) showSentences(v view) bool {
 	banner, serious := v.banner()
 	note := v.note()
+	if t.basis != "" && v.problem == "" {
+		note = t.basis
+	}
 	changed := banner != t.banner.loud || note != t.note.loud
 	t.banner.paint(pick(serious, t.look.warn, t.look.muted))
 	t.note.paint(pick(v.problem != "" || v.status == interview.AnswerFailed, t.look.warn, t.look.muted))

@@ -27,6 +27,7 @@ type view struct {
 	total    int
 	manual   bool
 	draft    bool // it may be replaced
+	card     bool // the answer was prepared before the interview
 	said     int  // bytes of the answer said by the candidate
 	marks    int  // sentences of the answer that were judged
 	wild     string
@@ -74,7 +75,8 @@ func viewOf(s interview.State) view {
 		v.id, v.number, v.manual = q.ID, s.Shown+1, q.Manual
 		v.question, v.draft = asked(q, s.Reader), q.Answer.Draft
 		v.said, v.waits, v.marks, v.wild = s.Reader.Said, s.Reader.Next, len(q.Answer.Labels.All), unfounded(q.Answer.Labels.All)
-		v.status, v.length = q.Answer.Status, q.Answer.Text.Len()
+		text, _ := q.Shown()
+		v.status, v.length, v.card = q.Answer.Status, text.Len(), q.Card
 		v.problem = q.Answer.Problem
 	}
 	for i := s.Shown; i >= 0 && i < len(s.Questions) && v.latency == 0; i-- {
@@ -178,6 +180,8 @@ func (v view) note() string {
 		return plain(v.problem)
 	case v.status == interview.AnswerFailed:
 		return "The answer failed. Press Answer now to try again."
+	case v.card:
+		return "Prepared before the interview, for a question like this one."
 	case v.length > 0:
 		return plain(v.wild)
 	case v.status == interview.AnswerWaiting:
