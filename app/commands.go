@@ -84,7 +84,7 @@ func (p *program) listen(ctx context.Context, args []string) error {
 	f.StringVar(&c.Microphone, "microphone", "", "name of the microphone; see \"devices\"")
 	f.StringVar(&c.Output, "output", "", "name of the output on which the interviewer is heard")
 	f.StringVar(&c.Language, "language", "en", "language of the interview (BCP-47), or multi")
-	f.StringVar(&c.Listen, "listen-model", "", "Deepgram's model: nova-3 (default) or nova-2")
+	f.StringVar(&c.Listen, "listen-model", "", "Deepgram's model: nova-3 (default), nova-2, flux-general-en or flux-general-multi (sooner, over two connections)")
 	f.StringVar(&c.Model, "model", "", "the model that answers")
 	f.BoolVar(&hosted, "hosted", false, "with your minutes instead of your own keys; sign in once in the window first")
 	f.BoolVar(&c.Manual, "manual", false, "answer only when asked to")

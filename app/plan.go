@@ -141,6 +141,10 @@ func (p *program) ownAnswers(ctx context.Context) (*groq.Client, error) {
 // assemble puts the parts together that every mode has.
 func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Client) *plan {
 	listen.Model, listen.Language = c.Listen, c.Language
+	flux := strings.HasPrefix(listen.Model, "flux")
+	if flux && c.Mode != overlay.ModeOwnKeys { // two connections, and neither a lease nor the rehearsal knows them
+		listen.Model, flux = "", false
+	}
 	listen.Keyterms = resume.Terms(c.Resume, c.Job)
 	if c.Terms != nil {
 		listen.Keyterms = c.Terms
@@ -150,6 +154,13 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		Mode:   c.Mode,
 		Source: c.Source,
 		Transcribe: func(ctx context.Context) (interview.Transcriber, error) {
+			if flux {
+				stream, err := deepgram.DialFlux(ctx, listen)
+				if err != nil {
+					return nil, err
+				}
+				return stream, nil
+			}
 			stream, err := deepgram.Dial(ctx, listen)
 			if err != nil { // a nil *Stream must not become a Transcriber
 				return nil, err

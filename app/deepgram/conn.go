@@ -54,8 +54,10 @@ type conn struct {
 	pace     pace
 	spoken   bool // sound was sent, without which KeepAlive holds nothing
 	ending   bool // CloseStream was sent
+	forced   bool // the turn was ended before it (Flux)
 
-	timeline timeline // guarded by Stream.mu
+	turnEnd  time.Duration // of the newest Flux turn; the owner's
+	timeline timeline      // guarded by Stream.mu
 	opened   time.Time
 }
 
@@ -211,12 +213,16 @@ type pace struct {
 }
 
 // take allows one frame, or returns how long it has to wait.
-func (p *pace) take(now time.Time) time.Duration {
+func (p *pace) take(now time.Time) time.Duration { return p.takeN(now, 1) }
+
+// takeN allows n frames at once, at most the burst's.
+func (p *pace) takeN(now time.Time, n int) time.Duration {
 	p.credit = min(paceBurst, p.credit+time.Duration(paceRate*float64(now.Sub(p.at))))
 	p.at = now
-	if p.credit >= audio.FrameDuration {
-		p.credit -= audio.FrameDuration
+	want := time.Duration(n) * audio.FrameDuration
+	if p.credit >= want {
+		p.credit -= want
 		return 0
 	}
-	return time.Duration(float64(audio.FrameDuration-p.credit)/paceRate) + 1
+	return time.Duration(float64(want-p.credit)/paceRate) + 1
 }

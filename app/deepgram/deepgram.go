@@ -38,6 +38,9 @@ type Transcript struct {
 	Final       bool
 	SpeechFinal bool // Deepgram heard a pause: the utterance is over
 	Finalized   bool // the answer to a Finalize
+	// Eager says that the turn is probably over (Flux): its final will say the
+	// same unless the speaker goes on.
+	Eager bool
 }
 
 // UtteranceEnd says that the words on a channel have stopped, as the word

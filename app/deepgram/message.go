@@ -24,6 +24,8 @@ type message struct {
 	Transcript                       string
 	Words                            []Word
 
+	Event string // TurnInfo: what happened to the turn
+
 	At time.Duration // UtteranceEnd: end of the last word, or negative; SpeechStarted: when
 
 	Code, Description string // Error, Warning
@@ -47,6 +49,21 @@ type wire struct {
 	Description  string          `json:"description"`
 	ErrMsg       string          `json:"err_msg"`
 	Message      string          `json:"message"`
+
+	// TurnInfo
+	Event       string     `json:"event"`
+	WindowStart float64    `json:"audio_window_start"`
+	WindowEnd   float64    `json:"audio_window_end"`
+	Transcript  string     `json:"transcript"`
+	Words       []wireWord `json:"words"`
+}
+
+type wireWord struct {
+	Word       string   `json:"word"`
+	Punctuated string   `json:"punctuated_word"`
+	Start      *float64 `json:"start"`
+	End        *float64 `json:"end"`
+	Confidence float64  `json:"confidence"`
 }
 
 type wireChannel struct {
@@ -80,6 +97,9 @@ func parse(text []byte) (message, error) {
 		m.Start, m.Duration = seconds(w.Start), seconds(w.Duration)
 		m.Final, m.SpeechFinal, m.FromFinalize = w.IsFinal, w.SpeechFinal, w.FromFinalize
 		m.readAlternative(w.Channel)
+	case "TurnInfo":
+		m.readTurn(w)
+		return m, nil
 	case "UtteranceEnd":
 		m.At = -1
 		if w.LastWordEnd != nil && *w.LastWordEnd >= 0 {
@@ -125,6 +145,25 @@ func (m *message) readAlternative(raw json.RawMessage) {
 			End:        max(start, seconds(w.End)),
 			Confidence: w.Confidence,
 		})
+	}
+}
+
+// readTurn takes the state of a Flux turn. Its words need not have times: their
+// Start is negative then.
+func (m *message) readTurn(w wire) {
+	m.Event, m.Transcript = w.Event, w.Transcript
+	m.Start = seconds(w.WindowStart)
+	m.Duration = max(seconds(w.WindowEnd)-m.Start, 0)
+	for _, word := range w.Words {
+		text := first(word.Punctuated, word.Word)
+		if text == "" {
+			continue
+		}
+		from, to := time.Duration(-1), time.Duration(-1)
+		if word.Start != nil && word.End != nil {
+			from, to = seconds(*word.Start), seconds(*word.End)
+		}
+		m.Words = append(m.Words, Word{Text: text, Start: from, End: max(from, to), Confidence: word.Confidence})
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // Options of a Stream. Only Credential is required.
 type Options struct {
 	URL      string // base, http(s) or ws(s); empty: https://api.deepgram.com
-	Model    string // empty: nova-3
+	Model    string // empty: nova-3; a flux model is for DialFlux
 	Language string // BCP-47 or "multi"; empty: en
 	// Keyterms are names and terms worth recognising, the most important
 	// first. What exceeds Deepgram's limits (100 terms, 500 tokens) is left out
@@ -142,6 +142,11 @@ func (o Options) listenURL() (*url.URL, error) {
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
+	}
+	if o.isFlux() {
+		u = u.JoinPath("v2", "listen")
+		u.RawQuery = o.fluxQuery().Encode()
+		return u, nil
 	}
 	u = u.JoinPath("v1", "listen")
 	u.RawQuery = o.query().Encode()

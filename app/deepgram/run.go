@@ -115,6 +115,9 @@ func (s *Stream) ended(c *conn, finished bool) *Error {
 	e := lossError(c.readErr, c.secret)
 	e.RequestID = c.requestID
 	aborted := s.ctx.Err() != nil // Close gave up waiting, and says so itself
+	if s.flux && s.closing.Err() != nil && c.finishing() {
+		return nil // Flux closes without a status, and says nothing before
+	}
 	if s.closing.Err() != nil && (finished || aborted || e.Status == websocket.CloseNormalClosure) {
 		return nil
 	}
@@ -151,6 +154,8 @@ func (s *Stream) hear(c *conn, m message) {
 		if t, tell := l.hear(t, time.Now()); tell {
 			s.emit(t)
 		}
+	case "TurnInfo":
+		s.turn(c, m)
 	case "UtteranceEnd":
 		at := m.At
 		if at >= 0 {

@@ -2,6 +2,7 @@ package deepgram
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"sync"
@@ -28,6 +29,8 @@ type Stream struct {
 	ctx    context.Context // ended by Close when the end is not waited for any more
 	cancel context.CancelFunc
 	done   chan struct{} // closed when everything has ended
+	flux   bool          // one channel over /v2/listen
+	mono   audio.Channel // that channel
 	err    error         // why it ended; valid after done
 
 	closing    context.Context // of ctx; ended when Close is called
@@ -61,6 +64,14 @@ type finalize struct {
 // returns, within five seconds; its error is an *Error, or tells what is wrong
 // with the options. ctx bounds Dial only: the Stream lives until Close.
 func Dial(ctx context.Context, opts Options) (*Stream, error) {
+	if opts.isFlux() {
+		return nil, errors.New("deepgram: options: flux is for DialFlux")
+	}
+	return dial(ctx, opts, 0)
+}
+
+// dial connects; mono is the one channel of a Flux stream.
+func dial(ctx context.Context, opts Options, mono audio.Channel) (*Stream, error) {
 	opts = opts.withDefaults()
 	u, err := opts.listenURL()
 	if err != nil {
@@ -75,6 +86,8 @@ func Dial(ctx context.Context, opts Options) (*Stream, error) {
 		news:   make(chan struct{}, 1),
 		drop:   make(chan struct{}, 1),
 		ring:   newRing(),
+		flux:   opts.isFlux(),
+		mono:   mono,
 	}
 	c, problem := s.connect(ctx)
 	if problem != nil {

@@ -53,10 +53,18 @@ func (s *Stream) next(c *conn, now time.Time) time.Duration {
 		channel := s.finalize[0].channel
 		s.finalize = append(s.finalize[:0], s.finalize[1:]...)
 		c.lastData = now
+		if s.flux {
+			c.put(opText, `{"type":"ForceEndTurn"}`)
+			return 0
+		}
 		c.put(opText, `{"type":"Finalize","channel":`+strconv.Itoa(int(channel))+`}`)
 		return 0
 	}
-	if s.ring.next < s.ring.head {
+	if s.flux {
+		if n := s.pack(); n > 0 {
+			return s.nextPack(c, n, wait, now)
+		}
+	} else if s.ring.next < s.ring.head {
 		if w := c.pace.take(now); w > 0 {
 			return min(wait, w)
 		}
@@ -66,12 +74,20 @@ func (s *Stream) next(c *conn, now time.Time) time.Duration {
 		c.putFrame(f)
 		return 0
 	}
+	if s.closed && s.flux && !c.forced { // CloseStream does not end a turn
+		c.forced = true
+		c.put(opText, `{"type":"ForceEndTurn"}`)
+		return 0
+	}
 	if s.closed {
 		c.ending = true
 		c.patience.Store(-1) // finishing may take the server a while; Close bounds it
 		c.put(opText, `{"type":"CloseStream"}`)
 		c.alive()
 		return 0
+	}
+	if s.flux { // it has no KeepAlive: the pings hold it
+		return wait
 	}
 	if idle := now.Sub(c.lastData); idle < keepAliveEvery {
 		return min(wait, keepAliveEvery-idle)

@@ -91,7 +91,8 @@ func (s State) determined(text string) bool {
 	if judge(s.language, text).verdict != answer {
 		return false
 	}
-	if !s.silence.since.IsZero() && s.upToDate() && wholeQuestion(s.language, text) {
+	over := s.heard[audio.Interviewer].interim.eager || !s.silence.since.IsZero() && s.upToDate()
+	if over && wholeQuestion(s.language, text) {
 		return true // the voice is away, and the words are whole
 	}
 	return determinedByWords(s.language, text)
@@ -102,7 +103,7 @@ func (s State) draftAt() time.Time {
 	if s.draft.since.IsZero() || s.draft.id != 0 {
 		return time.Time{}
 	}
-	if s.draft.sure || !s.silence.since.IsZero() { // no newer word could change it
+	if s.draft.sure || s.heard[audio.Interviewer].interim.eager || !s.silence.since.IsZero() { // no newer word could change it
 		return s.draft.since
 	}
 	return s.draft.since.Add(draftStable)

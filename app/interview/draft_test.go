@@ -190,6 +190,32 @@ func TestDraftAdopted(t *testing.T) {
 	})
 }
 
+// The transcriber's own guess that the turn is over begins a draft at once.
+func TestDraftOnEagerEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, nil)
+		words := strings.Fields("What is a mutex")
+		r.wait(2 * time.Second)
+		guess := transcript(interviewer, time.Second, words)
+		r.hear(guess)
+		r.wait(time.Second)
+		if r.answers.count() != 0 {
+			t.Fatal("begun on words that may go on")
+		}
+		guess.Eager = true
+		r.hear(guess)
+		if r.answers.count() != 1 || !r.last().Answer.Draft {
+			t.Errorf("%d requests", r.answers.count())
+		}
+		guess.Eager, guess.Final, guess.SpeechFinal = false, true, true
+		r.hear(guess)
+		if q := r.last(); r.answers.count() != 1 || q.Answer.Draft {
+			t.Errorf("%d requests, %+v", r.answers.count(), q.Answer)
+		}
+		r.leave()
+	})
+}
+
 // A draft that the words contradict is cancelled at once and gone; what was on
 // screen before is there again; the question itself is asked when it is over.
 func TestDraftContradicted(t *testing.T) {

@@ -33,6 +33,7 @@ type piece struct {
 	text       string
 	words      []word
 	confidence float64 // mean over the words; 0 when unknown
+	eager      bool    // the transcriber takes the turn for over, though not for certain
 }
 
 // hearing is what one channel has said: the finals of the open utterance, the
@@ -160,7 +161,7 @@ func (h hearing) openBytes() (n int) {
 }
 
 func newPiece(t deepgram.Transcript) piece {
-	p := piece{span: span{t.Start, t.End}, text: clean(t.Text)}
+	p := piece{span: span{t.Start, t.End}, text: clean(t.Text), eager: t.Eager}
 	for _, w := range t.Words {
 		if text := clean(w.Text); text != "" {
 			p.words = append(p.words, word{text, norm(text), w.Start, w.End, w.Confidence})
