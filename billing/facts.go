@@ -60,13 +60,11 @@ type Loss struct {
 // Subscription is a plan as Stripe knows it.
 type Subscription struct {
 	ID                string // Stripe's
-	UserID            string // whose it is, filled in from our books
 	Plan              string // PlanPro
 	Status            string // Stripe's word: active, trialing, past_due, canceled, ...
 	PeriodStart       time.Time
 	PeriodEnd         time.Time
 	CancelAtPeriodEnd bool
-	AsOf              time.Time // when Stripe was asked
 }
 
 // TakenBack says how many of a pack's minutes go with lost of its amount: the
@@ -298,7 +296,7 @@ func subscriptionFacts(sub *stripe.Subscription, in *stripe.Invoice, ids map[str
 	}
 	f.Subscription = &Subscription{
 		ID: sub.ID, Plan: product.Plan, Status: string(sub.Status), CancelAtPeriodEnd: sub.CancelAtPeriodEnd,
-		PeriodStart: time.Unix(sub.CurrentPeriodStart, 0), PeriodEnd: time.Unix(sub.CurrentPeriodEnd, 0), AsOf: asOf,
+		PeriodStart: time.Unix(sub.CurrentPeriodStart, 0), PeriodEnd: time.Unix(sub.CurrentPeriodEnd, 0),
 	}
 	if in == nil || in.Status != stripe.InvoiceStatusPaid || in.AmountPaid <= 0 {
 		return f

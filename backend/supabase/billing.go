@@ -2,7 +2,9 @@ package supabase
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,8 +42,12 @@ const (
 // an id is not recorded. Error: billing.ErrKeyReused.
 func (d *DB) Book(ctx context.Context, e billing.Event, f billing.Facts) (Outcome, error) {
 	var outcome Outcome
-	err := d.try(ctx, "book", func(ctx context.Context) error {
-		return d.pool.QueryRow(ctx, `select private.book($1, $2, $3, $4)`, null(e.ID), e.Type, e.Created, newsOf(f)).Scan(&outcome)
+	facts, err := json.Marshal(newsOf(f))
+	if err != nil {
+		return "", fmt.Errorf("book: %w", err)
+	}
+	err = d.try(ctx, "book", func(ctx context.Context) error {
+		return d.pool.QueryRow(ctx, `select private.book($1, $2, $3, $4::jsonb)`, null(e.ID), e.Type, e.Created, string(facts)).Scan(&outcome)
 	})
 	return outcome, err
 }
@@ -93,13 +99,18 @@ func newsOf(f billing.Facts) news {
 	return n
 }
 
-// SetCustomer is Tx.SetCustomer in a transaction of its own.
-func (d *DB) SetCustomer(ctx context.Context, user, customer string) (kept string, err error) {
-	err = d.InTx(ctx, func(ctx context.Context, t *Tx) (err error) {
-		kept, err = t.SetCustomer(ctx, user, customer)
+// SetCustomer remembers the person's Stripe customer and returns the one to
+// use: the first that was set. Error: billing.ErrNoAccount.
+func (d *DB) SetCustomer(ctx context.Context, user, customer string) (string, error) {
+	var kept *string
+	err := d.try(ctx, "set customer", func(ctx context.Context) error {
+		err := d.pool.QueryRow(ctx, `select private.set_customer($1::uuid, $2)`, user, customer).Scan(&kept)
+		if err == nil && kept == nil {
+			return billing.ErrNoAccount
+		}
 		return err
 	})
-	return kept, err
+	return value(kept), err
 }
 
 // CheckoutAttempt names the click that a person's wish to pay a price belongs

@@ -2,7 +2,6 @@ package supabase
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -115,60 +114,4 @@ func (d *DB) Post(ctx context.Context, p Posting) (Posted, error) {
 		return err
 	})
 	return r, err
-}
-
-// PaymentEntries returns the purchase made with a payment intent and what was
-// taken back of it, oldest first.
-func (t *Tx) PaymentEntries(ctx context.Context, payment string) ([]Entry, error) {
-	rows, err := t.tx.Query(ctx, `select `+entryColumns+` from private.ledger_of_payment($1)`, payment)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanEntry)
-}
-
-// RecordStripeEvent reports whether an event is seen for the first time. Record
-// and fulfil in one transaction: then the record means that it is fulfilled.
-func (t *Tx) RecordStripeEvent(ctx context.Context, id, kind string, created time.Time) (first bool, err error) {
-	err = t.tx.QueryRow(ctx, `select private.record_stripe_event($1, $2, $3)`, id, kind, created).Scan(&first)
-	return first, err
-}
-
-// Subscription is what Stripe said of a subscription, and when.
-type Subscription = billing.Subscription
-
-// SaveSubscription keeps the newest word about a subscription and reports
-// whether it was news. Error: billing.ErrNoAccount.
-func (t *Tx) SaveSubscription(ctx context.Context, s Subscription) (changed bool, err error) {
-	err = t.tx.QueryRow(ctx, `select private.save_subscription($1::uuid, $2, $3, $4, $5, $6, $7, $8)`, s.UserID, s.ID,
-		s.Plan, s.Status, s.PeriodStart, s.PeriodEnd, s.CancelAtPeriodEnd, s.AsOf).Scan(&changed)
-	return changed, translate(err)
-}
-
-// SetCustomer remembers the person's Stripe customer and returns the one to
-// use: the first that was set. Error: billing.ErrNoAccount.
-func (t *Tx) SetCustomer(ctx context.Context, user, customer string) (string, error) {
-	var kept *string
-	err := t.tx.QueryRow(ctx, `select private.set_customer($1::uuid, $2)`, user, customer).Scan(&kept)
-	if err == nil && kept == nil {
-		err = billing.ErrNoAccount
-	}
-	if err != nil {
-		return "", err
-	}
-	return *kept, nil
-}
-
-// UserOfCustomer finds the person a Stripe customer belongs to. Error:
-// billing.ErrNoAccount.
-func (t *Tx) UserOfCustomer(ctx context.Context, customer string) (string, error) {
-	var user *string
-	err := t.tx.QueryRow(ctx, `select private.user_of_customer($1)::text`, customer).Scan(&user)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && user == nil {
-		err = billing.ErrNoAccount
-	}
-	if err != nil {
-		return "", err
-	}
-	return *user, nil
 }

@@ -123,11 +123,18 @@ func (b *bench) buy(user string, minutes int) {
 
 func (b *bench) subscribe(user, status string, end time.Time) {
 	b.t.Helper()
-	b.must(b.db.InTx(b.ctx, func(ctx context.Context, t *Tx) error {
-		_, err := t.SaveSubscription(ctx, Subscription{ID: "sub_" + user, UserID: user, Plan: billing.PlanPro,
-			Status: status, PeriodStart: end.AddDate(0, -1, 0), PeriodEnd: end, CancelAtPeriodEnd: true, AsOf: b.clock.Now()})
+	b.must(b.bookPlan(user, status, end))
+}
+
+// bookPlan books what Stripe says of a person's subscription.
+func (b *bench) bookPlan(user, status string, end time.Time) error {
+	customer, err := b.db.SetCustomer(b.ctx, user, "cus_"+user)
+	if err != nil {
 		return err
-	}))
+	}
+	_, err = b.db.Book(b.ctx, billing.Event{}, billing.Facts{AsOf: b.clock.Now(), Customer: customer, Subscription: &billing.Subscription{
+		ID: "sub_" + user, Plan: billing.PlanPro, Status: status, PeriodStart: end.AddDate(0, -1, 0), PeriodEnd: end, CancelAtPeriodEnd: true}})
+	return err
 }
 
 func (b *bench) start(user, instance string) Session {

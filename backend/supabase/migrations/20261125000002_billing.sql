@@ -224,7 +224,8 @@ language sql stable security definer set search_path = '' as $$
     where p.checkout_id = p_checkout
 $$;
 
--- As before, and the functions above.
+-- As before, and the functions above; those that only private.book calls now
+-- are nobody's.
 alter function private.apply_privileges() rename to apply_earlier_privileges;
 create function private.apply_privileges() returns void
 language plpgsql security invoker set search_path = '' as $$
@@ -232,5 +233,7 @@ begin
   perform private.apply_earlier_privileges();
   grant execute on function private.checkout_attempt, private.event_clock, private.book, private.payments_of,
     private.checkout_state to copilot_backend;
+  revoke execute on function private.record_stripe_event, private.user_of_customer, private.save_subscription,
+    private.ledger_of_payment from copilot_backend;
 end $$;
 select private.apply_privileges();
