@@ -138,9 +138,13 @@ func (w *Window) trayItems(v trayView) []*fyne.MenuItem {
 			items = append(items, item("Receipts…", func() { w.reveal(); w.open(receiptsScreen) }))
 		}
 	}
+	items = append(items, line())
+	if w.opts.Desk != nil {
+		items = append(items, item("Prepared interviews…", func() { w.reveal(); w.open(preparedScreen) }))
+	}
 	quit := item("Quit", w.quit)
 	quit.IsQuit = true
-	return append(items, line(), item("Settings…", func() { w.reveal(); w.open(settingsScreen) }), quit)
+	return append(items, item("Settings…", func() { w.reveal(); w.open(settingsScreen) }), quit)
 }
 
 // reveal shows the window, wherever it was.
