@@ -310,7 +310,7 @@ func pastOf(c choices, talk interview.Talk, figures interview.Debrief, now time.
 		p.Title = "Practice: " + p.Title
 	}
 	for _, t := range talk.Turns {
-		if !t.Gap {
+		if !t.Gap && t.Text != "" {
 			p.Turns = append(p.Turns, account.Said{Speaker: t.Speaker.String(), Text: t.Text, At: t.Start})
 		}
 	}

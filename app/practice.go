@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,8 @@ type questioner struct {
 	play func(context.Context, []int16) error // aloud; nil: nowhere
 	talk func() interview.Talk
 	tell func(error) // why no question came
+
+	answers []interview.Turn // when the candidate spoke, by loudness; read after Run
 }
 
 type question struct {
@@ -86,7 +90,9 @@ func (q *questioner) Run(ctx context.Context, emit func(audio.Frame), status fun
 			}
 		default:
 		}
-		p.pass(&f)
+		if p.pass(&f) {
+			q.spoke(f.Start)
+		}
 		if p.due() {
 			ask()
 		}
@@ -100,6 +106,26 @@ func (q *questioner) Run(ctx context.Context, emit func(audio.Frame), status fun
 	cancel()
 	<-finished
 	return err
+}
+
+// spoke adds a frame to what the candidate said; a short pause is a part of it.
+func (q *questioner) spoke(at time.Duration) {
+	const pause = 1500 * time.Millisecond
+	end := at + audio.FrameDuration
+	if n := len(q.answers); n > 0 && at-q.answers[n-1].End < pause {
+		q.answers[n-1].End = end
+		return
+	}
+	q.answers = append(q.answers, interview.Turn{Speaker: audio.Candidate, Start: at, End: end})
+}
+
+// spokenOnly is a talk whose candidate nobody transcribed: when they spoke takes
+// the place of what they said.
+func (q *questioner) spokenOnly(t interview.Talk) interview.Talk {
+	t.Turns = slices.DeleteFunc(slices.Clone(t.Turns), func(t interview.Turn) bool { return t.Speaker == audio.Candidate && !t.Gap })
+	t.Turns = append(t.Turns, q.answers...)
+	slices.SortStableFunc(t.Turns, func(a, b interview.Turn) int { return cmp.Compare(a.Start, b.Start) })
+	return t
 }
 
 // speak plays questions aloud until ctx is done.
@@ -130,8 +156,9 @@ type pacer struct {
 
 func (p *pacer) begin(sound []int16) { *p = pacer{sound: sound} }
 
-// pass takes a frame of the candidate's and gives it its other lane.
-func (p *pacer) pass(f *audio.Frame) {
+// pass takes a frame of the candidate's, gives it its other lane, and says
+// whether the candidate is answering.
+func (p *pacer) pass(f *audio.Frame) (answering bool) {
 	var voice []int16
 	if len(p.sound) > 0 {
 		n := min(len(p.sound), audio.FrameSamples)
@@ -139,7 +166,7 @@ func (p *pacer) pass(f *audio.Frame) {
 	} else if !p.waiting {
 		if f.Level(audio.Candidate) > voiceLevel {
 			p.spoke += audio.FrameDuration
-			p.silent = 0
+			p.silent, answering = 0, true
 		} else {
 			p.silent += audio.FrameDuration
 		}
@@ -152,6 +179,7 @@ func (p *pacer) pass(f *audio.Frame) {
 		}
 		f.Samples[i*audio.Channels+int(audio.Interviewer)] = s
 	}
+	return answering
 }
 
 // due says that the next question is to be asked.

@@ -16,8 +16,7 @@ import (
 // scripted is a candidate who speaks as long as the script says, after each
 // question; it is as fast as the machine.
 type scripted struct {
-	speak  []time.Duration // after each question
-	pauses int             // frames of silence before
+	speak []time.Duration // after each question
 }
 
 func (s *scripted) Run(ctx context.Context, emit func(audio.Frame), status func(audio.LaneStatus)) error {
@@ -27,17 +26,14 @@ func (s *scripted) Run(ctx context.Context, emit func(audio.Frame), status func(
 	var left time.Duration
 	for ctx.Err() == nil {
 		var f audio.Frame
-		f.Captured = time.Now()
+		f.Captured, f.Start = time.Now(), time.Duration(heard)*audio.FrameDuration
 		if left > 0 {
 			left -= audio.FrameDuration
 			for i := 1; i < len(f.Samples); i += 2 {
 				f.Samples[i] = int16(6000 * (i%40 - 20) / 20)
 			}
 		}
-		emitted := false
-		watch := func(g audio.Frame) { emit(g); emitted = true }
-		watch(f)
-		_ = emitted
+		emit(f)
 		heard++
 		if heard%400 == 0 && asked < len(s.speak) { // the question is over by now
 			left = s.speak[asked]
@@ -79,6 +75,17 @@ func TestQuestionerAsksWhenTheCandidateHasAnswered(t *testing.T) {
 	}
 	if heard < 98 || heard > 100 { // two questions of 50 frames
 		t.Errorf("the questions were heard for %d frames", heard)
+	}
+	var spoke time.Duration
+	for _, a := range q.answers {
+		spoke += a.End - a.Start
+	}
+	if len(q.answers) != 2 || spoke < 3900*time.Millisecond || spoke > 4*time.Second {
+		t.Errorf("the candidate spoke: %+v", q.answers)
+	}
+	d := interview.Review(q.spokenOnly(exampleTalk()))
+	if d.Words != 0 || d.Candidate != spoke || len(d.Practise()) != 3 {
+		t.Errorf("debrief of what was not transcribed: %+v", d)
 	}
 	if lane.State != audio.LaneLive {
 		t.Errorf("the interviewer's lane: %+v", lane)

@@ -273,7 +273,11 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 			}
 			show(session.State())
 			if s.desk != nil {
-				s.desk.held(context.WithoutCancel(ctx), c, plan.options.Profile, record.Talk(), time.Now())
+				talk := record.Talk()
+				if q, ok := c.Source.(*questioner); ok && c.Mode == overlay.ModeRehearsal {
+					talk = q.spokenOnly(talk)
+				}
+				s.desk.held(context.WithoutCancel(ctx), c, plan.options.Profile, talk, time.Now())
 			}
 			return
 		}

@@ -69,6 +69,7 @@ func (d Debrief) FillerCount() (n int) {
 const hardly = 4 * time.Second
 
 // Review counts an interview. It is pure: the same talk gives the same debrief.
+// A turn without text is speech that nobody transcribed.
 func Review(t Talk) Debrief {
 	d := Debrief{Fillers: []Filler{}, Minutes: []Minute{}, Questions: []Reviewed{}}
 	counts := map[string]int{}
@@ -149,7 +150,7 @@ func review(q Asked, until time.Duration, turns []Turn) Reviewed {
 		r.Length += t.End - t.Start
 		said = append(said, t.Text)
 	}
-	r.Said = strings.Join(said, " ")
+	r.Said = strings.TrimSpace(strings.Join(said, " "))
 	have := stems(r.Said)
 	for _, p := range points(q.Suggested) {
 		r.Points++
@@ -291,7 +292,7 @@ func (d Debrief) Practise() []string {
 	missed, points, silent, late := 0, 0, 0, 0
 	for _, q := range d.Questions {
 		switch {
-		case q.Said == "":
+		case q.Length == 0:
 			silent++
 		case q.Delay > lateAnswer:
 			late++
@@ -300,8 +301,8 @@ func (d Debrief) Practise() []string {
 			missed, points = missed+len(q.Missed), points+q.Points
 		}
 	}
-	add(d.Words == 0, "Nothing that you said was heard: check the microphone before the next interview.")
-	if d.Words == 0 {
+	add(d.Candidate == 0, "Nothing that you said was heard: check the microphone before the next interview.")
+	if d.Candidate == 0 {
 		return out
 	}
 	add(silent > 0, "Answer every question: after %s nothing of yours was heard.", plural(silent, "question"))

@@ -29,7 +29,7 @@ func (w *Window) debriefSection(p *Past) fyne.CanvasObject {
 			w.figure(fmt.Sprintf("%.0f", d.Pace), "words a minute"),
 			w.figure(fmt.Sprint(d.FillerCount()), "filler words"),
 			w.figure(clock(d.Longest), "longest answer")))
-	if len(d.Minutes) > 0 {
+	if d.Words > 0 {
 		box.Add(gap(2))
 		box.Add(w.card(container.NewVBox(
 			label("Pace, words a minute", l.smallSize(), l.muted, true), newPlot(l, l.accent, paces(d), 110, 175),
@@ -124,7 +124,7 @@ func (w *Window) reviewed(all []interview.Reviewed) fyne.CanvasObject {
 		title := sentence(fmt.Sprintf("%d. %s", i+1, plain(q.Question)))
 		title.Importance, title.TextStyle.Bold = widget.MediumImportance, true
 		how := "Nothing of yours was heard."
-		if q.Said != "" {
+		if q.Length > 0 {
 			how = fmt.Sprintf("You began after %.1f s and spoke for %s.", q.Delay.Seconds(), clock(q.Length))
 		}
 		content := container.NewVBox(flush(title), label(how, w.look.smallSize(), w.look.muted, false))
