@@ -1,4 +1,5 @@
-// Package billing holds what is sold and the rules minutes are counted by.
+// Package billing holds what is sold, the rules minutes are counted by, and
+// everything Stripe.
 //
 // The catalog is a table in this package: what a purchase grants is read here,
 // never from Stripe's metadata and never from a client ([Lookup]). There is one
@@ -12,7 +13,13 @@
 // of four kinds; the balance is their sum and never below zero. What a refund
 // cannot take back because it was used is a debt, settled by the next purchase.
 //
-// The package knows nothing of sockets or of SQL.
+// [New] is an account at Stripe: payment pages, the customers' portal, verified
+// webhooks, and the set-up of all that. An event only tells what to ask about;
+// [Stripe.Look] asks, and answers with [Facts] in our own words, where what was
+// paid has been held against the catalog. Whoever keeps the books saves them:
+// the same facts in any order and number come to the same.
+//
+// The package knows nothing of sockets or of SQL, and starts no goroutines.
 package billing
 
 import (

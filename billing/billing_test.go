@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
 
@@ -87,3 +88,5 @@ func TestCatalog(t *testing.T) {
 		t.Error("an unknown price was found")
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
