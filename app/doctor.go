@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 	"time"
 
 	"copilot/app/account"
@@ -17,7 +17,7 @@ import (
 )
 
 // listenFor is how long doctor listens to both lanes.
-const listenFor = 2 * time.Second
+const listenFor = 4 * time.Second
 
 // finding is one line of doctor's report.
 type finding struct {
@@ -30,10 +30,14 @@ type finding struct {
 // what to do about what is missing. It fails when an interview with own keys
 // could not be held.
 func (p *program) doctor(ctx context.Context, args []string) error {
-	if err := parse(p.flags("doctor"), args, 0); err != nil {
+	f := p.flags("doctor")
+	bundle := f.String("bundle", "", "also write a ZIP for the support, without keys and texts, to this file")
+	if err := parse(f, args, 0); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "interview-copilot %s on %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
+	var report bytes.Buffer
+	out := io.MultiWriter(p.stdout, &report)
+	fmt.Fprintf(out, "interview-copilot %s on %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 	checks := []func(context.Context) []finding{
 		p.checkDisplay, p.checkSettings, p.checkSound, p.checkKeyring, p.checkDeepgram, p.checkAnswers,
 	}
@@ -41,12 +45,17 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	for _, check := range checks {
 		bounded, cancel := context.WithTimeout(ctx, 15*time.Second)
 		for _, f := range check(bounded) {
-			f.print(p.stdout)
+			f.print(out)
 			if f.advice != "" {
 				troubles++
 			}
 		}
 		cancel()
+	}
+	if *bundle != "" {
+		if err := p.writeBundle(ctx, *bundle, report.Bytes()); err != nil {
+			return err
+		}
 	}
 	if troubles > 0 {
 		return fmt.Errorf("%s to look at. \"rehearse\" works without any of it", count(troubles, "thing"))
@@ -91,22 +100,7 @@ func (p *program) checkSound(ctx context.Context) []finding {
 		return []finding{{"sound", "the sound system cannot be reached",
 			"Start PulseAudio or PipeWire (pipewire-pulse) and try again. A WAV file works without: listen --input FILE."}}
 	}
-	var mu sync.Mutex
-	var lanes [audio.Channels]audio.LaneStatus
-	var level [audio.Channels]float64
-	ctx, cancel := context.WithTimeout(ctx, listenFor)
-	defer cancel()
-	err := device.New(device.Config{Log: p.log}).Run(ctx, func(f audio.Frame) {
-		mu.Lock()
-		defer mu.Unlock()
-		for c := range level {
-			level[c] = max(level[c], f.Level(audio.Channel(c)))
-		}
-	}, func(s audio.LaneStatus) {
-		mu.Lock()
-		defer mu.Unlock()
-		lanes[s.Channel] = s
-	})
+	lanes, wrong, err := p.checkLanes(ctx, device.Config{Log: p.log}, listenFor)
 	if err != nil {
 		return []finding{{"sound", err.Error(), "Check the sound settings of the system."}}
 	}
@@ -122,17 +116,29 @@ func (p *program) checkSound(ctx context.Context) []finding {
 			f.advice = lane.Advice
 		case lane.State != audio.LaneLive:
 			f.advice = "Connect the device or choose another one, then try again."
-		case level[c] == 0 && audio.Channel(c) == audio.Candidate:
-			f.state += ", completely silent"
-			f.advice = "Check that the microphone is not muted."
-		case level[c] == 0:
-			f.state += ", silent (nothing is playing)"
 		default:
-			f.state += ", sound is heard"
+			f.state += laneVerdict(audio.Channel(c), wrong, &f.advice)
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// laneVerdict says how a live lane sounds, and what to do about it. Doctor asks
+// nobody to speak and plays nothing, so that quiet is no trouble.
+func laneVerdict(c audio.Channel, wrong []audio.Finding, advice *string) string {
+	verdict := ", sounds good"
+	for _, w := range wrong {
+		switch {
+		case w.Lane != c:
+		case w.Trouble == audio.TooQuiet, w.Trouble == audio.NoSound && c == audio.Interviewer:
+			return ", silent (nobody spoke, or nothing is playing)"
+		default:
+			*advice = w.Advice
+			return ". " + w.Seen
+		}
+	}
+	return verdict
 }
 
 func (p *program) checkKeyring(ctx context.Context) []finding {

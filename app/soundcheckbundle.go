@@ -48,6 +48,23 @@ func (p *program) supportBundle(ctx context.Context, w io.Writer, found []byte) 
 	return nil
 }
 
+// writeBundle writes the support bundle to a file that must not exist yet.
+func (p *program) writeBundle(ctx context.Context, path string, found []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return &sayError{"The bundle could not be written: " + path + " exists already, or its folder cannot be written to.", err}
+	}
+	err = p.supportBundle(ctx, f, found)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "Written to %s, without keys and texts. Have a look at it before you send it.\n", path)
+	return err
+}
+
 // withoutSecrets takes the person's keys, and all that looks like one, out of a
 // text.
 func (p *program) withoutSecrets(ctx context.Context, text []byte) []byte {

@@ -13,6 +13,7 @@ import (
 
 	"copilot/app/account"
 	"copilot/app/overlay"
+	"copilot/audio"
 )
 
 // D-G7: nothing that is secret or tells of the person is in a support bundle,
@@ -89,6 +90,55 @@ func TestSupportBundleHoldsNoSecrets(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in the bundle", want)
 		}
+	}
+}
+
+// doctor writes the bundle with what it found, and never over another file.
+func TestDoctorWritesABundle(t *testing.T) {
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
+		t.Setenv(name, home)
+	}
+	t.Setenv("PULSE_SERVER", "unix:"+filepath.Join(home, "nobody"))
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "nobody"))
+	var out bytes.Buffer
+	p := &program{getenv: func(name string) string { return map[string]string{"HOME": home}[name] }, stdout: &out, stderr: io.Discard,
+		keys: account.NewKeys(), tail: &tail{}, log: slog.New(slog.DiscardHandler)}
+	path := filepath.Join(home, "support.zip")
+	if err := p.doctor(t.Context(), []string{"--bundle", path}); err == nil {
+		t.Error("doctor finds nothing to do where nothing is")
+	}
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	defer z.Close()
+	r, err := z.Open("doctor.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(r)
+	if !strings.Contains(string(text), "!!  keyring") || !strings.Contains(out.String(), "Written to "+path) {
+		t.Errorf("doctor.txt: %s\nsaid: %s", text, out.String())
+	}
+	if err := p.writeBundle(t.Context(), path, nil); err == nil {
+		t.Error("an existing file was written over")
+	}
+}
+
+func TestLaneVerdict(t *testing.T) {
+	wrong := []audio.Finding{{Lane: audio.Candidate, Trouble: audio.Echo, Seen: "It echoes.", Advice: "Use headphones."}, {Lane: audio.Interviewer, Trouble: audio.NoSound}}
+	for c, want := range map[audio.Channel][2]string{
+		audio.Candidate: {". It echoes.", "Use headphones."}, audio.Interviewer: {", silent (nobody spoke, or nothing is playing)", ""},
+	} {
+		advice := ""
+		if got := laneVerdict(c, wrong, &advice); got != want[0] || advice != want[1] {
+			t.Errorf("%v: %q, %q", c, got, advice)
+		}
+	}
+	advice := ""
+	if got := laneVerdict(audio.Candidate, nil, &advice); got != ", sounds good" || advice != "" {
+		t.Errorf("%q, %q", got, advice)
 	}
 }
 
