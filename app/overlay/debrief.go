@@ -41,7 +41,7 @@ func (w *Window) debriefSection(p *Past) fyne.CanvasObject {
 		for _, f := range d.Fillers[:min(4, len(d.Fillers))] {
 			said = append(said, fmt.Sprintf("“%s” %d×", f.Text, f.Count))
 		}
-		box.Add(flush(sentence("Fillers: " + plain(strings.Join(said, ", ")) + ".")))
+		box.Add(flush(sentence("Fillers: " + plain(strings.Join(said, ", ")) + ". The transcription may leave out an “um” or “uh”.")))
 	}
 	practise := container.NewVBox()
 	for i, s := range d.Practise() {
