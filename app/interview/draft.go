@@ -200,9 +200,9 @@ func determinedByWords(language, text string) bool {
 		return true
 	}
 	for n := 2; n <= 5 && n < len(ts)-2; n++ {
-		if startsWith(joined(ts[len(ts)-n:]), tailBegins) && allLight(ts[len(ts)-n:]) {
-			before := strings.Join(ts[:len(ts)-n], " ")
-			return len(content(language, before)) >= 2 && wholeQuestion(language, before)
+		before, tail := ts[:len(ts)-n], ts[len(ts)-n:]
+		if startsWith(joined(tail), tailBegins) && allLight(tail) {
+			return len(before) >= 2 && wholeQuestion(language, strings.Join(before, " "))
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,11 +91,18 @@ func TestLatencySimulation(t *testing.T) {
 			seeds = n
 		}
 	}
-	var tuned, held []spokenLine
+	var tuned, held, early, last []spokenLine
 	questions := 0
 	for _, l := range lines {
 		if !l.none {
 			questions++
+		}
+		switch { // for the reader: drafts can only help where the end adds nothing
+		case l.none:
+		case len(l.words)-l.known >= 3:
+			early = append(early, l)
+		default:
+			last = append(last, l)
 		}
 		if l.heldOut {
 			held = append(held, l)
@@ -118,12 +126,17 @@ func TestLatencySimulation(t *testing.T) {
 		{"  held out from tuning", nova, held, nil},
 		{"ours, with drafts, words each 250 ms", flux, tuned, nil},
 		{"  held out from tuning", flux, held, nil},
+		{fmt.Sprintf("  the %d known 3 words before their end", len(early)), nova, early, nil},
+		{fmt.Sprintf("  the %d decided by their last words", len(last)), nova, last, nil},
 		{"our own waits alone, asked when it is over", ideal, tuned, noDrafts},
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "\n%d questions, %d of them held out, %d timings each; from the last word's end to the first useful words on screen\n",
 		questions, len(held), seeds)
 	fmt.Fprintf(&out, "%-44s %5s %5s %9s %9s %13s %10s\n", "", "p50", "p95", "before it", "requests", "contradicted", "adopted")
+	if step > 1 { // the long run's only
+		rows = slices.Delete(rows, 6, 8)
+	}
 	tallies := make([]tally, len(rows))
 	for i, row := range rows {
 		tallies[i] = ourTally(t, row.name, row.engine, row.lines, seeds, step, row.change)
@@ -142,7 +155,7 @@ func TestLatencySimulation(t *testing.T) {
 			t.Errorf("%s: %d questions without an answer", s.name, s.unanswered)
 		case s.perQuestion() > 1.6:
 			t.Errorf("%s: %.2f requests a question, more than 1.6", s.name, s.perQuestion())
-		case s.share(s.contradicted) > 10:
+		case s.share(s.contradicted) > 10 && s.questions > 20:
 			t.Errorf("%s: %.1f %% of the questions had a draft that was contradicted, more than 10 %%", s.name, s.share(s.contradicted))
 		case s.late > 0:
 			t.Errorf("%s: %d times a request was not cancelled at once", s.name, s.late)
@@ -153,7 +166,7 @@ func TestLatencySimulation(t *testing.T) {
 	if p50, p95 := tallies[0].quantile(0.5), tallies[0].quantile(0.95); p50 > 450*time.Millisecond || p95 > 750*time.Millisecond {
 		t.Errorf("without drafts: p50 %v, p95 %v; the goals are 450 and 750 ms", p50, p95)
 	}
-	if own := tallies[6].quantile(0.5); own > 160*time.Millisecond { // the wait of 100 ms, a frame, and the ear's last frame
+	if own := tallies[len(tallies)-1].quantile(0.5); own > 160*time.Millisecond { // the wait of 100 ms, a frame, and the ear's last frame
 		t.Errorf("our own waits add up to %v", own)
 	}
 }
