@@ -8,7 +8,7 @@ TAGS := migrated_fynedo
 endif
 BIN := bin/interview-copilot
 
-.PHONY: run build test stack bench bench-backend bench-latency bench-reading soak clean
+.PHONY: run build test stack bench bench-backend bench-latency bench-reading soak package package-windows test-windows clean
 
 run: build
 	@$(BIN) rehearse
@@ -64,6 +64,20 @@ bench-reading:
 soak:
 	@.ci/setup test
 	COPILOT_SOAK=1 go test -v -timeout 4h -run 'TestG2_|TestB5_|TestB8_' ./backend/supabase ./backend
+
+# Packages, into build/package: .tar.xz and .deb; .zip and an installer for Windows.
+package:
+	@.ci/setup package
+	@.ci/package-linux
+
+package-windows:
+	@.ci/setup package
+	@.ci/package-windows
+
+# The Windows packages, installed and started under wine. It takes some minutes.
+test-windows:
+	@.ci/setup windows
+	@.ci/test-windows
 
 clean:
 	rm -rf bin build

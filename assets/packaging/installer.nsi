@@ -1,5 +1,5 @@
 ; The installer for Windows: for this person alone, so that it asks for no rights.
-Unicode true
+Target amd64-unicode
 SetCompressor /SOLID lzma
 !include MUI2.nsh
 Name "Interview Copilot"
