@@ -52,7 +52,7 @@ usage: backend [-migrate | -stripe-setup | -reconcile]
                   public, the webhook endpoint; print the environment to set, and end.
                   It needs STRIPE_SECRET_KEY and changes nothing that is right already
   -reconcile      ask Stripe for the payments of the last 30 days, make up for webhooks that
-                  were lost, and end. A server does the same each 15 minutes for four days
+                  were lost, and end. A server does the same each 15 minutes for the last seven
 `
 
 // run does what the arguments ask for, and serves until ctx is cancelled.

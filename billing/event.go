@@ -111,20 +111,6 @@ func signed(body []byte, header string, secrets []string, now time.Time) bool {
 	return false
 }
 
-// Sign makes the header for a body, as Stripe does. With several secrets it
-// bears several signatures, as while one is being replaced.
-func Sign(body []byte, now time.Time, secrets ...string) string {
-	stamp := strconv.FormatInt(now.Unix(), 10)
-	header := "t=" + stamp
-	for _, secret := range secrets {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(stamp + "."))
-		mac.Write(body)
-		header += ",v1=" + hex.EncodeToString(mac.Sum(nil))
-	}
-	return header
-}
-
 // reference is an id, or an object that was put in its place.
 type reference string
 

@@ -62,6 +62,9 @@ func (s *Server) takeEvent(ctx context.Context, r *http.Request) (billing.Event,
 	if !e.Known() {
 		return e, foreign, nil
 	}
+	if e.Version != billing.APIVersion {
+		s.log.Warn("the webhook endpoint was made with another version of Stripe's API", "version", e.Version)
+	}
 	handled := false
 	asOf, err := stored(s, "event clock", func() (asOf time.Time, err error) {
 		asOf, handled, err = s.store.EventClock(ctx, e.ID)
@@ -103,7 +106,7 @@ func (s *Server) book(ctx context.Context, e billing.Event, f billing.Facts) (su
 
 const (
 	reconcilePace  = 15 * time.Minute
-	reconcileLast  = 4 * 24 * time.Hour // Stripe gives a webhook up after three days
+	reconcileLast  = 7 * 24 * time.Hour // Stripe gives a webhook up after three days; some money takes days
 	reconcileLimit = 10 * time.Minute
 )
 
