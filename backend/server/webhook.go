@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -122,7 +123,9 @@ func (s *Server) ReconcilePayments(ctx context.Context, last time.Duration) (hea
 	err = s.stripe.Recent(ctx, asOf.Add(-last), asOf, func(f billing.Facts) error {
 		seen++
 		outcome, err := s.book(ctx, billing.Event{}, f)
-		if err != nil {
+		if errors.Is(err, billing.ErrKeyReused) { // one that cannot be saved must not hold up the others
+			s.log.Error("a payment contradicts the books", "customer", f.Customer, "err", err)
+		} else if err != nil {
 			return err
 		}
 		s.metrics.reconciled.WithLabelValues(string(outcome)).Inc()

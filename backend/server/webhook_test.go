@@ -142,6 +142,16 @@ func TestS3LateAndLost(t *testing.T) {
 	if a := s.account(user); a.MinutesLeft != 180 {
 		t.Errorf("%d minutes", a.MinutesLeft)
 	}
+	// One payment that contradicts the books does not hold up the others.
+	if _, err := s.db.Super(t).Exec(t.Context(), "update private.payments set price = 'another' where id = $1", late); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(time.Minute)
+	next := s.order(c, api.Minutes120)
+	s.pay(next)
+	if healed, err := s.ReconcilePayments(t.Context(), reconcileLast); err != nil || healed != 1 || !strings.Contains(s.logs.String(), "contradicts") {
+		t.Errorf("past a contradiction: %d healed, %v", healed, err)
+	}
 	s.stripe.Fail(-1)
 	if _, err := s.ReconcilePayments(t.Context(), reconcileLast); err == nil {
 		t.Error("Stripe is away, and nothing is said")
