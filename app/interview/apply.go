@@ -213,6 +213,9 @@ func (s State) hear(ev deepgram.Event) State {
 
 func (s State) transcript(t deepgram.Transcript) State {
 	h, u, closed := s.heard[t.Channel].hear(t)
+	if t.Channel == audio.Interviewer && h.text() != "" {
+		s.silence.vain = 0
+	}
 	if t.Channel == audio.Interviewer && t.Finalized && !s.silence.asked.IsZero() {
 		s.silence.fresh = true
 		if !closed && s.overBySilence(h.text()) {

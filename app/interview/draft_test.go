@@ -138,6 +138,31 @@ func TestFinalizeUnanswered(t *testing.T) {
 	}
 }
 
+// A4: minutes of silence, hiss and music on the interviewer's lane, by the real
+// ear: nothing is answered, and the transcriber is not asked all the time.
+func TestA4_NoiseByOurEar(t *testing.T) {
+	for name, loud := range map[string]func(at time.Duration) bool{
+		"silence": nil,
+		"clicks":  func(at time.Duration) bool { return at%(700*time.Millisecond) < 60*time.Millisecond },
+		"beats":   func(at time.Duration) bool { return at%(500*time.Millisecond) < 250*time.Millisecond },
+		"drone":   func(time.Duration) bool { return true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := run(t, func(o *Options) { o.Source, o.Observe = &mouth{loud: loud}, nil })
+				r.wait(5 * time.Minute)
+				if n := r.ears.asked(); n > maxVain {
+					t.Errorf("asked for words %d times", n)
+				}
+				if r.answers.count() != 0 {
+					t.Errorf("%d requests", r.answers.count())
+				}
+				r.leave()
+			})
+		})
+	}
+}
+
 // heardSoFar plays an interim of the first n words of a line that began at 1 s.
 func (r *rig) heardSoFar(line string, n int) {
 	words := strings.Fields(line)

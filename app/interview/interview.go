@@ -8,6 +8,13 @@
 // the state wants with what is running. [Session.State] and [Session.Changed]
 // publish the newest state, latest wins.
 //
+// An answer is begun as early as can be. Our own ear (audio.Voice) tells when the
+// interviewer's voice is away, before the transcriber does, and asks it for the
+// last words after a wait that depends on the words so far; its own ends of
+// speech remain for where ours is wrong. A draft is begun while the question is
+// still being asked, when it is known what it will be; it is adopted, replaced or
+// gone once the last words are there.
+//
 // The package draws nothing, opens no device and stores nothing.
 package interview
 

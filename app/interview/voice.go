@@ -18,12 +18,14 @@ const (
 	// A recogniser's newest word ends this much before the voice does, or the
 	// newest words are not known yet.
 	behindVoice = 200 * time.Millisecond
+	maxVain     = 3 // sounds without words after which more of them are taken for noise
 )
 
 // silence is the end of the interviewer's voice, by our own ear, which is ahead
 // of the transcriber's.
 type silence struct {
 	heard bool      // a voice since the transcriber was last asked
+	vain  int       // how often it was asked, one time after the other, and had no word
 	since time.Time // when the voice was last heard; zero while it speaks
 	asked time.Time // when the transcriber was asked in this silence; zero: not yet
 	fresh bool      // the utterance has got a final since then
@@ -46,6 +48,9 @@ func (s State) voice(ev VoiceChanged) State {
 // zero time: not at all.
 func (s State) settleAt() time.Time {
 	if s.silence.since.IsZero() || !s.silence.asked.IsZero() || !s.silence.heard {
+		return time.Time{}
+	}
+	if s.silence.vain >= maxVain && s.heard[audio.Interviewer].text() == "" {
 		return time.Time{}
 	}
 	return s.silence.since.Add(s.silenceWait())
@@ -84,6 +89,7 @@ func (s State) settledAt() time.Time {
 func (s State) silent() State {
 	if t := s.settleAt(); !t.IsZero() && !s.now.Before(t) {
 		s.silence.asked, s.silence.heard = s.now, false
+		s.silence.vain++
 		s.settles++ // the loop asks
 	}
 	if t := s.settledAt(); !t.IsZero() && !s.now.Before(t) {
