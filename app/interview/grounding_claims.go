@@ -287,7 +287,7 @@ func (a *amount) finish(rest []token) bool {
 			if a.noun = t.stem; t.stem == "" {
 				a.noun = t.low
 			}
-			if t.ends {
+			if a.text += " " + t.text; t.ends {
 				break
 			}
 		}

@@ -174,11 +174,11 @@ func (s State) follow() State {
 		last := s.heard[audio.Candidate].lastEnd()
 		s.Reader = Reader{Next: s.Reader.Next, id: q.ID, text: q.Text, since: last, seen: last, Parts: partsOf(s.language, q.Text)}
 	case q.Text != s.Reader.text:
-		parts := partsOf(s.language, q.Text)
-		if len(parts.All) > len(s.Reader.Parts.All) {
-			s.Reader.Parts = parts
+		parts, old := partsOf(s.language, q.Text), s.Reader.Parts.All
+		for i := range min(len(parts.All), len(old)) { // it went on: what was ticked off stays so
+			parts.All[i].Covered = old[i].Covered
 		}
-		s.Reader.text = q.Text
+		s.Reader.Parts, s.Reader.text = parts, q.Text
 	}
 	if at := s.Reader.reading.Said(s.capture()); at != s.Reader.Said {
 		s.Reader.Said = at

@@ -238,6 +238,16 @@ func TestChecklistOfTheQuestionOnScreen(t *testing.T) {
 	if covered() != 2 {
 		t.Errorf("%+v", s.Reader.Parts.All)
 	}
+
+	s = newStage() // the question goes on
+	s.asks("How did you split the work and how long did it take?")
+	s.reads("we split the work by money flow", true)
+	s.Questions = slices.Clone(s.Questions)
+	s.Questions[0].Text = "How did you split the work and how long did it take until you were done?"
+	s.pass(time.Second)
+	if all := s.Reader.Parts.All; covered() != 1 || len(all) != 2 || all[1].Text != "how long did it take until you were done" {
+		t.Errorf("%+v", all)
+	}
 }
 
 // What: words that the recogniser was not sure of. Why: they are marked in the
