@@ -23,6 +23,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -171,11 +172,12 @@ type Window struct {
 		closed  bool
 		late    *time.Timer
 	}
-	idle  idler
-	saver saver
-	jobs  sync.WaitGroup
-	ctx   context.Context
-	end   context.CancelFunc
+	loopEnded atomic.Bool // of Fyne, or is about to
+	idle      idler
+	saver     saver
+	jobs      sync.WaitGroup
+	ctx       context.Context
+	end       context.CancelFunc
 }
 
 // New makes the window. It belongs to Fyne's goroutine, the main one.
@@ -253,7 +255,7 @@ func (w *Window) release() {
 func (w *Window) Close() {
 	w.ui(func() {
 		w.keepPlace()
-		w.app.Quit()
+		w.leave()
 	})
 }
 
@@ -316,9 +318,18 @@ func (w *Window) pass(f func()) {
 	w.idle.expect()
 	w.hand(func() {
 		w.idle.arrived()
-		f()
+		if !w.loopEnded.Load() {
+			f()
+		}
 	})
 	w.idle.wake()
+}
+
+// leave ends Fyne's loop. What is handed over after that would run on the
+// caller's goroutine and find no window, so it does not run at all.
+func (w *Window) leave() {
+	w.loopEnded.Store(true)
+	w.app.Quit()
 }
 
 // job runs work on a goroutine of its own and then done on Fyne's.

@@ -443,6 +443,9 @@ func TestU3_WindowClosedInEachState(t *testing.T) {
 				t.Errorf("%v, screen %d: told %d times", phase, screen, closed)
 			}
 			w.Close()
+			w.run()
+			w.ui(func() { t.Error("something ran after the end, when there is no window any more") })
+			w.run()
 			w.release()
 			w.Show(state("too late"))
 		}

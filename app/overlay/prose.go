@@ -135,7 +135,7 @@ func (p *prose) restart() {
 		return
 	}
 	indent := p.look.answer * 1.1
-	p.flow = newFlow(p.look.column(p.Size().Width-12), indent, p.measure)
+	p.flow = newFlow(p.look.column(p.Size().Width-18), indent, p.measure)
 	p.flow.Write(string(p.text))
 	p.showAnchor()
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 
 	"copilot/app/interview"
@@ -13,7 +14,8 @@ import (
 type screen int
 
 const (
-	welcomeScreen screen = iota // the notice of the first start
+	blankScreen   screen = iota // until it is known what to start with
+	welcomeScreen               // the notice of the first start
 	setupScreen
 	prompterScreen
 	settingsScreen
@@ -44,6 +46,8 @@ func (w *Window) open(s screen) {
 	}
 	w.leaveDesk()
 	switch s {
+	case blankScreen:
+		w.win.SetContent(canvas.NewRectangle(w.look.ground))
 	case welcomeScreen:
 		w.win.SetContent(w.welcome())
 	case setupScreen:
@@ -240,7 +244,7 @@ func (w *Window) closeAsked() {
 func (w *Window) quit() {
 	w.keepPlace()
 	if w.opts.Closed == nil {
-		w.app.Quit()
+		w.leave()
 		return
 	}
 	if !w.closing {
