@@ -108,7 +108,7 @@ func (w *Window) passwordForm() (body []fyne.CanvasObject, foot fyne.CanvasObjec
 	s.first = email
 	password := widget.NewPasswordEntry()
 	password.SetPlaceHolder("at least 8 characters")
-	if s.email != "" {
+	if strings.Contains(s.email, "@") {
 		s.first = password
 	}
 	given := func(needPassword bool) (string, string, bool) {
