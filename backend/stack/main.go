@@ -1,7 +1,7 @@
 // Command stack is the whole hosted product on one computer, for developing and
 // for trying it out: a private PostgreSQL, Supabase Lite over it (sign-in and
-// tables), the rehearsal's stand-ins for Deepgram and Groq, and the backend as
-// it is shipped, as a process of its own. Nothing of it needs an account, and
+// tables), stand-ins for Deepgram, Groq and Stripe, and the backend as it is
+// shipped, as a process of its own. Nothing of it needs an account, and
 // nothing listens on another address than 127.0.0.1.
 //
 //	make stack
@@ -41,20 +41,20 @@ func main() {
 // run brings the stack up and keeps it up until ctx is cancelled or a part of
 // it ends.
 func run(ctx context.Context, args []string, out io.Writer) error {
-	o := options{Progress: &progress{out: out}, API: 54321, Backend: 8000, Vendors: 8001, Mail: func(text string) {
+	o := options{Progress: &progress{out: out}, API: 54321, Backend: 8000, Vendors: 8001, Payments: 8002, Mail: func(text string) {
 		fmt.Fprintf(out, "\n--- mail\n%s\n---\n", strings.TrimSpace(text))
 	}}
 	flags := flag.NewFlagSet("stack", flag.ContinueOnError)
 	flags.StringVar(&o.Dir, "dir", dataDir(), "where the data are kept between starts")
 	flags.BoolVar(&o.Confirm, "confirm", false, "new accounts have to confirm their e-mail address, as on a real project")
 	flags.BoolVar(&o.Forget, "forget", false, "begin with an empty database")
-	free := flags.Bool("free", false, "listen on free ports instead of 8000, 8001 and 54321")
+	free := flags.Bool("free", false, "listen on free ports instead of 8000, 8001, 8002 and 54321")
 	env := flags.String("env", "", "write the environment for the desktop program, and the demo account, to this file once the stack is up")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *free {
-		o.API, o.Backend, o.Vendors = 0, 0, 0
+		o.API, o.Backend, o.Vendors, o.Payments = 0, 0, 0, 0
 	}
 	began := time.Now()
 	s, err := up(ctx, o)
@@ -92,9 +92,7 @@ func (s *stack) describe() string {
 	fmt.Fprintf(&b, "  demo account   %s   password %s   (%d minutes)\n\n", demoEmail, s.secrets.Demo, demoMinutes)
 	fmt.Fprintf(&b, "  backend        %s\n  Supabase       %s\n  vendors        %s (stand-ins: they know the rehearsal's recording)\n",
 		s.BackendURL, s.SupabaseURL, s.VendorsURL)
-	if s.PayURL != "" {
-		fmt.Fprintf(&b, "  payments       %s (a stand-in: no card is charged)\n", s.PayURL)
-	}
+	fmt.Fprintf(&b, "  payments       %s (a stand-in: its pages charge no card)\n", s.stripe.URL)
 	fmt.Fprintf(&b, "  database       psql '%s'\n  logs           %s\n", s.pg.URL("postgres", database), s.o.Dir)
 	fmt.Fprintf(&b, "\nThe desktop program on it:\n\n  make build\n  export %s\n  bin/interview-copilot\n", strings.Join(s.appEnv(), " "))
 	return b.String()

@@ -16,18 +16,20 @@ import (
 
 	"copilot/app/rehearsal"
 	"copilot/backend/supabase/pgtest"
+	"copilot/billing/stripetest"
 )
 
 const database = pgtest.Template // one is enough here
 
 // options of a stack. A port that is taken, or 0, becomes a free one.
 type options struct {
-	Dir                   string
-	API, Backend, Vendors int
-	Confirm               bool // new accounts confirm their address
-	Forget                bool // the data of earlier starts
-	Progress              *progress
-	Mail                  func(text string) // called for each message that would be sent
+	Dir               string
+	API, Backend      int
+	Vendors, Payments int
+	Confirm           bool // new accounts confirm their address
+	Forget            bool // the data of earlier starts
+	Progress          *progress
+	Mail              func(text string) // called for each message that would be sent
 }
 
 // stack is everything that runs. Its exported fields say where.
@@ -40,9 +42,12 @@ type stack struct {
 	lite    *lite
 	vendors *rehearsal.Server
 	backend *child
+	stripe  *stripetest.Stripe
+	addr    string      // of the backend
+	payEnv  []string    // the backend's environment for payments
 	mails   chan string // the first few, for the demo account's own confirmation
 
-	SupabaseURL, BackendURL, VendorsURL, PayURL string
+	SupabaseURL, BackendURL, VendorsURL string
 }
 
 // up starts a stack, or nothing: what had been started before an error is taken
@@ -59,6 +64,7 @@ func up(ctx context.Context, o options) (*stack, error) {
 		{"PostgreSQL", s.startPostgres},
 		{"Supabase Lite, the migrations, the privileges", s.startLite},
 		{"The stand-ins of Deepgram and Groq", s.startVendors},
+		{"The stand-in of Stripe", s.startPayments},
 		{"The backend", s.startBackend},
 		{"The demo account", s.fillAccount},
 	}
@@ -79,6 +85,9 @@ func up(ctx context.Context, o options) (*stack, error) {
 func (s *stack) close() {
 	if s.backend != nil {
 		s.backend.stop()
+	}
+	if s.stripe != nil {
+		s.stripe.Close()
 	}
 	if s.vendors != nil {
 		s.vendors.Close()
@@ -201,14 +210,8 @@ func (s *stack) buildBackend(ctx context.Context) error {
 func (s *stack) program() string { return filepath.Join(s.o.Dir, "backend") }
 
 func (s *stack) startBackend(ctx context.Context) error {
-	port, err := freePort(s.o.Backend)
-	if err != nil {
-		return err
-	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s.BackendURL = "http://" + addr
-	s.backend, err = startChild(filepath.Join(s.o.Dir, "backend.log"), s.program(), append(s.paymentEnv(),
-		"ADDR="+addr, "PUBLIC_URL="+s.BackendURL,
+	var err error
+	s.backend, err = startChild(filepath.Join(s.o.Dir, "backend.log"), s.program(), append(s.payEnv,
 		"SUPABASE_URL="+s.SupabaseURL, "SUPABASE_JWT_SECRET="+s.secrets.JWT,
 		"SUPABASE_DB_URL="+s.pg.URL("copilot_backend", database), // the socket: the role has no password
 		"DEEPGRAM_URL="+s.vendors.DeepgramURL(), "DEEPGRAM_API_KEY="+s.vendors.DeepgramKey(),
@@ -225,9 +228,6 @@ func (s *stack) appEnv() []string {
 	return []string{"BACKEND_URL=" + s.BackendURL, "SUPABASE_URL=" + s.SupabaseURL,
 		"SUPABASE_ANON_KEY=" + s.secrets.Key, "DEEPGRAM_URL=" + s.VendorsURL}
 }
-
-// paymentEnv is the backend's environment for Stripe.
-func (s *stack) paymentEnv() []string { return nil }
 
 // listen takes a port, or a free one if it is taken.
 func listen(port int) (net.Listener, error) {

@@ -87,6 +87,7 @@ func TestStack(t *testing.T) {
 	r.ownRowsOnly()
 	r.moneyIsNotForClients()
 	r.session()
+	r.purchase()
 	r.close()
 	expectNobody(t, r.o.Dir)
 }
@@ -229,6 +230,29 @@ func (r *rig) session() {
 	if got := r.balance(token); got != demoMinutes-1 {
 		r.t.Errorf("a session of some seconds leaves %d minutes, want %d", got, demoMinutes-1)
 	}
+}
+
+// purchase pays on the stand-in's page, and the webhook brings the minutes.
+func (r *rig) purchase() {
+	r.t.Helper()
+	token := r.signIn(demoEmail, r.secrets.Demo)
+	before := r.balance(token)
+	client := &api.Client{BaseURL: r.BackendURL, Token: func(context.Context) (string, error) { return token, nil }}
+	page, err := client.Checkout(r.t.Context(), api.Minutes120)
+	if err != nil || !strings.HasPrefix(page.URL, r.stripe.URL) {
+		r.t.Fatalf("checkout: %+v, %v", page, err)
+	}
+	checkouts := r.stripe.Ids("checkout.session")
+	if err := r.stripe.Pay(checkouts[len(checkouts)-1]); err != nil {
+		r.t.Fatal(err)
+	}
+	for range 200 {
+		if r.balance(token) == before+120 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	r.t.Errorf("after paying for 120 minutes the balance is %d, before it was %d", r.balance(token), before)
 }
 
 func (r *rig) ask(token, session string) string {
