@@ -192,7 +192,8 @@ func (s *Session) Err() error {
 }
 
 // Grant asks for a short-lived Deepgram token. The server gives at most 3 a
-// minute; more are refused with *Error SlowDown.
+// minute; more are refused with *Error SlowDown. A stream that is opened with it
+// is to bear the session's id as its tag: usage is compared with charges by it.
 func (s *Session) Grant(ctx context.Context) (Message, error) {
 	s.granting.Lock()
 	defer s.granting.Unlock()

@@ -5,7 +5,7 @@
 //
 // [New] wires a Server, [Server.Handler] serves its routes, and [Server.Run]
 // does the work that no request does: the metering tick, signs of life, pings,
-// news of accounts, fresh signing keys. Run owns every goroutine of the package
+// news of accounts, fresh signing keys, streams compared with charges. Run owns every goroutine of the package
 // but those of net/http; when its context ends it closes all sockets, waits for
 // them, and leaves the sessions to whichever instance their clients find.
 //
