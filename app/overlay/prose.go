@@ -249,7 +249,7 @@ func (p *prose) DragEnd() {}
 func (p *prose) draw() {
 	lines := p.flow.lines
 	top, bottom := p.offset, p.offset+p.Size().Height
-	first := sort.Search(len(lines), func(i int) bool { return (lines[i].y+1)*p.step() > top+0.5 })
+	first := sort.Search(len(lines), func(i int) bool { return (lines[i].y+0.7)*p.step() > top }) // no letters' tails
 	last := first
 	objects := p.page.Objects[:0:0]
 	for ; last < len(lines) && (lines[last].y+0.9)*p.step() <= bottom; last++ { // whole lines only
