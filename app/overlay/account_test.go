@@ -446,7 +446,7 @@ func noOverlap(t *testing.T, page string, w *testWindow) {
 		to := at.AddXY(o.Size().Width, o.Size().Height)
 		switch o := o.(type) {
 		case *widget.Label:
-			texts = append(texts, box{o.Text, at.AddXY(0, 6), at.AddXY(o.MinSize().Width, o.MinSize().Height-6)})
+			texts = append(texts, box{o.Text, at.AddXY(0, 6), at.AddXY(o.Size().Width, o.MinSize().Height-6)})
 		case *widget.Entry, *widget.Button:
 			if o.Visible() {
 				widgets = append(widgets, box{fmt.Sprintf("%T", o), at, to})
