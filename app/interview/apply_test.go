@@ -257,6 +257,11 @@ func TestA5_BothTalkAndEcho(t *testing.T) {
 			[]string{"So what would you say is your biggest weakness?"},
 			[]string{"interviewer: So what would you say is your biggest weakness?"},
 		},
+		"echo misheard": {
+			[]deepgram.Event{say(interviewer, time.Second, question), say(candidate, 1100*time.Millisecond, strings.Fields("So what wood you say his your biggest sickness?"))},
+			[]string{"So what would you say is your biggest weakness?"},
+			[]string{"interviewer: So what would you say is your biggest weakness?"},
+		},
 		"echo before its original": {
 			[]deepgram.Event{say(candidate, 1100*time.Millisecond, question[:6]), say(interviewer, time.Second, question)},
 			[]string{"So what would you say is your biggest weakness?"},
