@@ -369,6 +369,11 @@ func (p *process) count(fits func(line) bool) (n int) {
 	return n
 }
 
+// reached says whether the interview was in a state.
+func (p *process) reached(state string) bool {
+	return p.count(func(l line) bool { return l.Type == "status" && l.State == state }) > 0
+}
+
 // stop interrupts the program and returns how it ended; it must end soon.
 func (p *process) stop() error {
 	p.cmd.Process.Signal(os.Interrupt)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func TestWindowHearsBothSidesAndAnswers(t *testing.T) {
 	d := newDesktop(t)
 	d.acceptNotice(nil)
 	sound := pulsetest.Start(t)
-	vendors, err := rehearsal.Start(t.Context(), rehearsal.Options{KeepAudio: true})
+	vendors, err := rehearsal.Start(t.Context(), rehearsal.Options{KeepAudio: true, Burst: 10 * time.Second}) // a busy machine
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +190,64 @@ func TestFirstStartShowsTheNotice(t *testing.T) {
 	})
 }
 
+// What: the person closes the window, whatever is going on. Why: the program must
+// end with it, soon and well, so that nothing is heard or paid for any longer.
+func TestU3_ClosingTheWindowEndsTheProgram(t *testing.T) {
+	d := newDesktop(t)
+	vendors, err := rehearsal.Start(t.Context(), rehearsal.Options{Burst: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vendors.Close()
+	file := laneFiles(t, vendors.Interview(), 5*time.Second, 60*time.Second)[audio.Interviewer]
+	env := []string{"DEEPGRAM_URL=" + vendors.DeepgramURL(), "GROQ_URL=" + vendors.GroqURL(),
+		"DEEPGRAM_API_KEY=" + vendors.DeepgramKey(), "GROQ_API_KEY=" + vendors.GroqKey()}
+	listen := []string{"listen", "--window", "--jsonl", "--input", file}
+	states := []struct {
+		name, theme string
+		args        []string
+		reach       func(p *process)
+	}{
+		{"10-notice", "", nil, nil},
+		{"11-set-up", overlay.ThemeLight, nil, nil},
+		{"12-answered-light", overlay.ThemeLight, listen, func(p *process) {
+			d.eventually("an answer is written", 60*time.Second, func() bool {
+				return p.count(func(l line) bool { return l.Type == "answer" && l.Status == "done" }) > 0
+			})
+		}},
+		{"13-paused-high-contrast", overlay.ThemeContrast, listen, func(p *process) {
+			d.eventually("it listens", 60*time.Second, func() bool { return p.reached("listening") })
+			d.click(d.titled("Interview Copilot"), 40, 436)
+			d.eventually("it is paused", 10*time.Second, func() bool { return p.reached("paused") })
+		}},
+		{"14-offline", overlay.ThemeDark, listen, func(p *process) {
+			d.eventually("it listens", 60*time.Second, func() bool { return p.reached("listening") })
+			vendors.Close()
+			d.eventually("it is offline", 30*time.Second, func() bool { return p.reached("offline") })
+		}},
+	}
+	for _, s := range states {
+		if s.theme != "" {
+			d.acceptNotice(func(o *overlay.Settings) { o.Theme = s.theme })
+		}
+		p := d.launch(env, s.args...)
+		d.eventually(s.name+": the window is there", 60*time.Second, func() bool { return d.titled("Interview Copilot") != 0 })
+		if s.reach != nil {
+			s.reach(p)
+		}
+		time.Sleep(time.Second)
+		d.screenshot(s.name)
+		cmd := exec.Command("wmctrl", "-F", "-c", "Interview Copilot")
+		cmd.Env = d.env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: close the window: %v\n%s", s.name, err, out)
+		}
+		if err := p.wait(15 * time.Second); err != nil { // two seconds, without the race detector and on a free machine
+			t.Errorf("%s: the program ended with %v", s.name, err)
+		}
+	}
+}
+
 // Without a display the same commands run in the terminal and say so.
 func TestNoDisplayFallsBackToTheTerminal(t *testing.T) {
 	d := newDesktop(t)
@@ -213,7 +272,7 @@ func TestNoDisplayFallsBackToTheTerminal(t *testing.T) {
 // A WAV file is a source as well: left is the interviewer, right the candidate.
 func TestListenToAFile(t *testing.T) {
 	d := newDesktop(t)
-	vendors, err := rehearsal.Start(t.Context(), rehearsal.Options{KeepAudio: true})
+	vendors, err := rehearsal.Start(t.Context(), rehearsal.Options{KeepAudio: true, Burst: 10 * time.Second}) // a busy machine
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +298,9 @@ func TestListenToAFile(t *testing.T) {
 	if err := p.wait(60 * time.Second); err != nil {
 		t.Fatalf("ended with %v", err)
 	}
-	if n := p.count(func(l line) bool { return l.Type == "answer" && l.Status == "done" && l.Text != "" && l.FirstTokenMS <= l.DoneMS }); n == 0 {
+	if n := p.count(func(l line) bool {
+		return l.Type == "answer" && l.Status == "done" && l.Text != "" && l.FirstTokenMS <= l.DoneMS
+	}); n == 0 {
 		t.Error("no answer was written")
 	}
 	vendorsWereContent(t, vendors)

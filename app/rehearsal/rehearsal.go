@@ -124,6 +124,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	opts.Interview.reference() // now: a busy machine takes longer than a client waits for its handshake
 	s := &Server{
 		interview: opts.Interview, answers: newAnswerBook(opts.Interview.Questions),
 		opts: opts, log: opts.Log, grants: newGrants(), faults: opts.Faults,
@@ -135,7 +136,6 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 	}
-	s.wg.Go(func() { opts.Interview.reference() })      // while the client gets ready
 	s.wg.Go(func() { _ = s.http.Serve(opts.Listener) }) // ends with http.ErrServerClosed
 	s.wg.Go(func() {
 		<-s.ctx.Done()
