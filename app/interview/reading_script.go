@@ -45,7 +45,7 @@ func (s script) grow(answer Text, whole bool) script {
 	if !whole {
 		text = text[:strings.LastIndexAny(text, " \n\t")+1]
 	}
-	s.words, s.begun = slices.Clip(s.words), slices.Clip(s.begun)
+	s.words, s.begun = slices.Clone(s.words), slices.Clip(s.begun) // add changes the last word
 	for i := 0; i < len(text); {
 		if r, size := utf8.DecodeRuneInString(text[i:]); unicode.IsSpace(r) {
 			if r == '\n' {

@@ -184,6 +184,17 @@ func TestReadingNeverJumpsBackFar(t *testing.T) {
 	}
 }
 
+// A dash clings to the word before it, and not to that of the reading before.
+func TestReadingBeforeStaysAsItWas(t *testing.T) {
+	text := Text{}.Append("I led ")
+	before := Reading{}.hear(text, false, nil, nil)
+	end := before.script.words[1].to
+	after := before.hear(text.Append("– it "), false, nil, nil)
+	if before.script.words[1].to != end || after.script.words[1].to <= end {
+		t.Errorf("the word ended at %d, ends at %d before the dash and %d after it", end, before.script.words[1].to, after.script.words[1].to)
+	}
+}
+
 // BenchmarkReading is one word heard in an answer of usual and of absurd length:
 // the cost is that of the window.
 func BenchmarkReading(b *testing.B) {
