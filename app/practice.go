@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"copilot/app/groq"
@@ -54,18 +55,16 @@ func (q *questioner) Run(ctx context.Context, emit func(audio.Frame), status fun
 	defer cancel()
 	asked := make(chan question, 1)
 	speaking := make(chan []int16, 1)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		q.speak(ctx, speaking)
-	}()
+	var work sync.WaitGroup
+	work.Go(func() { q.speak(ctx, speaking) })
 	p := &pacer{}
 	n := 0
 	ask := func() {
 		n++
 		p.waiting = true
-		go func(n int) { // ends with ctx at the latest, and holds nothing
-			got, err := q.next(ctx, q.talk(), n)
+		this := n
+		work.Go(func() {
+			got, err := q.next(ctx, q.talk(), this)
 			if err != nil && ctx.Err() == nil {
 				q.tell(err)
 			}
@@ -73,7 +72,7 @@ func (q *questioner) Run(ctx context.Context, emit func(audio.Frame), status fun
 			case asked <- got:
 			case <-ctx.Done():
 			}
-		}(n)
+		})
 	}
 	ask()
 	err := q.inner.Run(ctx, func(f audio.Frame) {
@@ -104,7 +103,7 @@ func (q *questioner) Run(ctx context.Context, emit func(audio.Frame), status fun
 		status(s)
 	})
 	cancel()
-	<-finished
+	work.Wait()
 	return err
 }
 

@@ -23,18 +23,22 @@ func (w *Window) debriefSection(p *Past) fyne.CanvasObject {
 		return container.NewVBox()
 	}
 	l := w.look
+	pace, fillers := fmt.Sprintf("%.0f", d.Pace), fmt.Sprint(d.FillerCount())
+	if d.Words == 0 { // nobody transcribed them
+		pace, fillers = "–", "–"
+	}
 	box := container.NewVBox(
 		container.NewGridWithColumns(4,
 			w.figure(fmt.Sprintf("%.0f %%", 100*d.TalkShare()), "you spoke"),
-			w.figure(fmt.Sprintf("%.0f", d.Pace), "words a minute"),
-			w.figure(fmt.Sprint(d.FillerCount()), "filler words"),
+			w.figure(pace, "words a minute"),
+			w.figure(fillers, "filler words"),
 			w.figure(clock(d.Longest), "longest answer")))
 	if d.Words > 0 {
 		box.Add(gap(2))
 		box.Add(w.card(container.NewVBox(
-			label("Pace, words a minute", l.smallSize(), l.muted, true), newPlot(l, l.accent, paces(d), 110, 175),
+			label("Pace, words a minute", l.smallSize(), l.muted, true), newPlot(l, l.accent, pacesOf(d), 110, 175),
 			gap(2),
-			label("Filler words by minute", l.smallSize(), l.muted, true), newPlot(l, l.warn, fillers(d), 0, 0))))
+			label("Filler words by minute", l.smallSize(), l.muted, true), newPlot(l, l.warn, fillersOf(d), 0, 0))))
 	}
 	if len(d.Fillers) > 0 {
 		var said []string
@@ -139,14 +143,14 @@ func (w *Window) reviewed(all []interview.Reviewed) fyne.CanvasObject {
 	return box
 }
 
-func paces(d *interview.Debrief) (v []float64) {
+func pacesOf(d *interview.Debrief) (v []float64) {
 	for _, m := range d.Minutes {
 		v = append(v, m.Pace)
 	}
 	return v
 }
 
-func fillers(d *interview.Debrief) (v []float64) {
+func fillersOf(d *interview.Debrief) (v []float64) {
 	for _, m := range d.Minutes {
 		v = append(v, m.Fillers)
 	}

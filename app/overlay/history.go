@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -170,8 +171,8 @@ func (w *Window) keepPast(p Past, b *widget.Button) {
 	})
 }
 
-// transcript is who said what, with suggestions set apart. Long ones are
-// shortened: the exports have all.
+// transcript is who said what, with suggestions set apart. Of long ones the
+// beginning is shown: the exports have all.
 func (w *Window) transcript(turns []Said) fyne.CanvasObject {
 	const most = 400
 	l := w.look
@@ -184,7 +185,7 @@ func (w *Window) transcript(turns []Said) fyne.CanvasObject {
 		case "answer":
 			who, tint = "Suggested", l.muted
 		}
-		text := sentence(plain(t.Text))
+		text := sentence(plain(strings.ReplaceAll(strings.TrimSpace(t.Text), "**", "")))
 		text.Importance = widget.MediumImportance
 		if t.Who == "answer" {
 			text.Importance = widget.LowImportance
