@@ -92,7 +92,12 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	if stage.desk, err = p.newDesk(settings.Retain); err != nil {
 		p.log.Warn("nothing can be prepared or kept", "err", err)
 	} else {
-		options.Desk, options.Changed = stage.desk, stage.desk.changed
+		begun := options.Changed
+		options.Desk = stage.desk
+		options.Changed = func(o overlay.Settings) {
+			begun(o)
+			stage.desk.changed(o)
+		}
 	}
 	drawn := make(chan struct{})
 	options.Updates, options.Started = updateAddress(p.getenv) != "", func() { close(drawn) }
@@ -239,6 +244,7 @@ func (s *stage) Run(ctx context.Context, show func(interview.State)) {
 
 // interview holds one interview to its end.
 func (s *stage) interview(ctx context.Context, c choices, show func(interview.State)) {
+	open := ctx // until the window closes
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	show(interview.State{Mode: c.Mode, Phase: interview.Starting, Auto: !c.Manual, Shown: -1})
@@ -277,7 +283,7 @@ func (s *stage) interview(ctx context.Context, c choices, show func(interview.St
 				if q, ok := c.Source.(*questioner); ok && c.Mode == overlay.ModeRehearsal {
 					talk = q.spokenOnly(talk)
 				}
-				s.desk.held(context.WithoutCancel(ctx), c, plan.options.Profile, talk, time.Now())
+				s.desk.held(open, c, plan.options.Profile, talk, time.Now())
 			}
 			return
 		}
