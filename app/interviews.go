@@ -265,8 +265,17 @@ func styleOf(p account.Prepared, mode string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Time for keeping an interview that is over: online, and on this computer, where
+// only the keyring can take long, less of it while the window closes.
+const (
+	saveOnline  = 8 * time.Second
+	saveHere    = 30 * time.Second
+	saveClosing = time.Second
+)
+
 // held keeps an interview that is over, if the person wants that, and shows the
-// way to its debrief.
+// way to its debrief. Once ctx is done, because the window closes, it is kept on
+// this computer, whatever the plan.
 func (d *desk) held(ctx context.Context, c choices, profile interview.Profile, talk interview.Talk, now time.Time) {
 	if len(talk.Turns) == 0 {
 		return
@@ -280,14 +289,22 @@ func (d *desk) held(ctx context.Context, c choices, profile interview.Profile, t
 	d.mu.Unlock()
 	online := false
 	if keep {
-		if cloud := d.cloud(); cloud != nil {
-			err := cloud.Save(ctx, p)
+		if cloud := d.cloud(); cloud != nil && ctx.Err() == nil {
+			bounded, cancel := context.WithTimeout(ctx, saveOnline)
+			err := cloud.Save(bounded, p)
+			cancel()
 			if online = err == nil; err != nil {
 				d.program.log.Warn("interview kept on this computer instead of online", "err", err)
 			}
 		}
 		if !online {
-			if err := d.interviews.SavePast(ctx, p); err != nil {
+			limit := saveHere
+			if ctx.Err() != nil {
+				limit = saveClosing
+			}
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+			defer cancel()
+			if err := d.interviews.SavePast(bounded, p); err != nil {
 				d.program.log.Error("interview was not kept", "err", err)
 			}
 		}

@@ -172,6 +172,17 @@ func TestInterviewIsKeptReadExportedAndDeleted(t *testing.T) {
 	}
 }
 
+// An interview that ends because the window closes is kept all the same.
+func TestInterviewIsKeptWhenTheWindowCloses(t *testing.T) {
+	r := newDeskRig(t)
+	closed, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.held(closed, choices{Mode: overlay.ModeOwnKeys, Title: "Last"}, interview.Profile{}, exampleTalk(), time.Now())
+	if list, _, err := r.Past(t.Context(), "last"); len(list) != 1 || err != nil {
+		t.Errorf("kept: %v, %v", list, err)
+	}
+}
+
 // Of a rehearsal, and where the person keeps nothing, there is a debrief, and
 // nothing is kept; what has been kept for too long goes.
 func TestRetention(t *testing.T) {
