@@ -142,11 +142,10 @@ func (r Reading) wordsAt(now time.Duration) int {
 	return min(at+min(ahead, guess), len(r.script.words))
 }
 
-// Done says whether the answer was read to its end, as far as it is written:
-// its last words or nearly so.
+// Done says whether the answer was read to its last word, as far as it is written.
 func (r Reading) Done() bool {
 	n := len(r.script.words)
-	return n > 0 && r.at >= n-hedge
+	return n > 0 && r.at >= n
 }
 
 // step takes in one spoken word.
