@@ -204,23 +204,23 @@ func TestU3_ClosingTheWindowEndsTheProgram(t *testing.T) {
 		"DEEPGRAM_API_KEY=" + vendors.DeepgramKey(), "GROQ_API_KEY=" + vendors.GroqKey()}
 	listen := []string{"listen", "--window", "--jsonl", "--input", file}
 	states := []struct {
-		name, theme string
-		args        []string
-		reach       func(p *process)
+		name, theme, says string
+		args              []string
+		reach             func(p *process)
 	}{
-		{"10-notice", "", nil, nil},
-		{"11-set-up", overlay.ThemeLight, nil, nil},
-		{"12-answered-light", overlay.ThemeLight, listen, func(p *process) {
+		{"10-notice", "", "Before your first", nil, nil},
+		{"11-set-up", overlay.ThemeLight, "Your documents", nil, nil},
+		{"12-answered-light", overlay.ThemeLight, "Backend engineer", listen, func(p *process) {
 			d.eventually("an answer is written", 60*time.Second, func() bool {
 				return p.count(func(l line) bool { return l.Type == "answer" && l.Status == "done" }) > 0
 			})
 		}},
-		{"13-paused-high-contrast", overlay.ThemeContrast, listen, func(p *process) {
+		{"13-paused-high-contrast", overlay.ThemeContrast, "nothing is heard or sent", listen, func(p *process) {
 			d.eventually("it listens", 60*time.Second, func() bool { return p.reached("listening") })
 			d.click(d.titled("Interview Copilot"), 40, 436)
 			d.eventually("it is paused", 10*time.Second, func() bool { return p.reached("paused") })
 		}},
-		{"14-offline", overlay.ThemeDark, listen, func(p *process) {
+		{"14-offline", overlay.ThemeDark, "connection", listen, func(p *process) {
 			d.eventually("it listens", 60*time.Second, func() bool { return p.reached("listening") })
 			vendors.Close()
 			d.eventually("it is offline", 30*time.Second, func() bool { return p.reached("offline") })
@@ -235,8 +235,9 @@ func TestU3_ClosingTheWindowEndsTheProgram(t *testing.T) {
 		if s.reach != nil {
 			s.reach(p)
 		}
-		time.Sleep(time.Second)
-		d.screenshot(s.name)
+		d.eventually(s.name+": it is on the screen", 30*time.Second, func() bool {
+			return strings.Contains(d.read(d.screenshot(s.name)), s.says)
+		})
 		cmd := exec.Command("wmctrl", "-F", "-c", "Interview Copilot")
 		cmd.Env = d.env
 		if out, err := cmd.CombinedOutput(); err != nil {
