@@ -11,11 +11,24 @@ import (
 	"time"
 
 	"copilot/app/account/authtest"
+	"copilot/backend/supabase/pgtest"
 )
 
-// cloud is a signed-in person's saved interviews over the real schema.
-func newCloud(t *testing.T) (*Cloud, *rest) {
-	s := newRest(t)
+// TestCloud runs its parts over one database server, each in a database of its
+// own with the real schema.
+func TestCloud(t *testing.T) {
+	server := newDatabases(t)
+	for name, part := range map[string]func(*testing.T, *pgtest.Server){
+		"keeps interviews": cloudKeepsInterviews, "proves a delete": cloudProvesADelete,
+		"cuts what is too long": cloudCutsWhatIsTooLong, "failures": cloudFailures,
+	} {
+		t.Run(name, func(t *testing.T) { part(t, server) })
+	}
+}
+
+// newCloud is a signed-in person's saved interviews.
+func newCloud(t *testing.T, server *pgtest.Server) (*Cloud, *rest) {
+	s := newRest(t, server)
 	a, err := New(Options{SupabaseURL: s.URL, Key: authtest.Key, Keys: noBus(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +70,8 @@ func same(t *testing.T, got, want Past) {
 	}
 }
 
-func TestCloudKeepsInterviews(t *testing.T) {
-	c, s := newCloud(t)
+func cloudKeepsInterviews(t *testing.T, server *pgtest.Server) {
+	c, s := newCloud(t, server)
 	p := cloudPast()
 	for i := range 1200 { // more than one request takes, and one reply holds
 		p.Turns = append(p.Turns, Said{SpeakerCandidate, strings.Repeat("x", i%5) + " more", time.Duration(i) * time.Second})
@@ -122,8 +135,8 @@ func TestCloudKeepsInterviews(t *testing.T) {
 }
 
 // A delete that the server only claims to have done is found out.
-func TestCloudProvesADelete(t *testing.T) {
-	c, s := newCloud(t)
+func cloudProvesADelete(t *testing.T, server *pgtest.Server) {
+	c, s := newCloud(t, server)
 	p := cloudPast()
 	if err := c.Save(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -144,8 +157,8 @@ func TestCloudProvesADelete(t *testing.T) {
 }
 
 // Texts longer than the tables take are cut, and texts of any kind get through.
-func TestCloudCutsWhatIsTooLong(t *testing.T) {
-	c, _ := newCloud(t)
+func cloudCutsWhatIsTooLong(t *testing.T, server *pgtest.Server) {
+	c, _ := newCloud(t, server)
 	p := cloudPast()
 	p.Title, p.Notes, p.Debrief = strings.Repeat("ü", 300), strings.Repeat("n", 60_000), strings.Repeat("d", 30_000)
 	p.Turns = []Said{{SpeakerAnswer, strings.Repeat("ä", 25_000), -time.Second}}
@@ -158,8 +171,8 @@ func TestCloudCutsWhatIsTooLong(t *testing.T) {
 	}
 }
 
-func TestCloudFailures(t *testing.T) {
-	c, s := newCloud(t)
+func cloudFailures(t *testing.T, server *pgtest.Server) {
+	c, s := newCloud(t, server)
 	answer := func(status int, kind, body string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -39,7 +39,8 @@ type rest struct {
 	problem func(w http.ResponseWriter, r *http.Request) bool
 }
 
-func newRest(t *testing.T) *rest {
+// newDatabases starts a database server for the test.
+func newDatabases(t *testing.T) *pgtest.Server {
 	t.Helper()
 	server, err := pgtest.Start(context.Background(), pgtest.Options{Template: func(ctx context.Context, url string) error {
 		_, err := supabase.Migrate(ctx, url)
@@ -49,6 +50,11 @@ func newRest(t *testing.T) *rest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
+	return server
+}
+
+func newRest(t *testing.T, server *pgtest.Server) *rest {
+	t.Helper()
 	s := &rest{t: t, db: server.Database(t), auth: authtest.New(t)}
 	base, _ := url.Parse(s.auth.URL)
 	proxy := httputil.NewSingleHostReverseProxy(base)

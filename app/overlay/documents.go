@@ -55,12 +55,17 @@ func (w *Window) documentCard(kind DocumentKind) fyne.CanvasObject {
 }
 
 func (w *Window) choose(kind DocumentKind) {
+	w.chooseFile(func(path string) { w.read(kind, path) })
+}
+
+// chooseFile lets the person choose a document.
+func (w *Window) chooseFile(chosen func(path string)) {
 	open := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
 		if err != nil || file == nil {
 			return
 		}
 		file.Close()
-		w.read(kind, file.URI().Path())
+		chosen(file.URI().Path())
 	}, w.win)
 	open.SetFilter(storage.NewExtensionFileFilter(documentFiles()))
 	open.Show()

@@ -9,7 +9,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -140,16 +139,7 @@ func (f *preparing) paperCard(kind DocumentKind) fyne.CanvasObject {
 }
 
 func (f *preparing) choose(kind DocumentKind) {
-	open := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
-		if err != nil || file == nil {
-			return
-		}
-		file.Close()
-		f.read(kind, file.URI().Path())
-	}, f.win)
-	open.SetFilter(storage.NewExtensionFileFilter(documentFiles()))
-	open.Show()
-	open.Resize(f.win.Canvas().Size())
+	f.chooseFile(func(path string) { f.read(kind, path) })
 }
 
 // edit takes a pasted text, or corrects what was understood.
