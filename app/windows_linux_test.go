@@ -164,12 +164,18 @@ func TestWindowsHearsBothLanes(t *testing.T) {
 	heardReply := sound.Play(pulsetest.MicBus, files[audio.Candidate])
 	heardQuestion()
 	heardReply()
-	w.eventually("the interviewer is captioned", 30*time.Second, func() bool {
-		return p.count(func(l line) bool { return l.Type == "transcript" && l.Final && l.Speaker == "interviewer" }) > 0
+	// The stand-in captions words only where their recorded sound arrives. How
+	// like it is says less here: wine's mixer drops pieces on a busy machine.
+	said := func(speaker, words string) bool {
+		return p.count(func(l line) bool {
+			return l.Type == "transcript" && l.Final && l.Speaker == speaker && strings.Contains(l.Text, words)
+		}) > 0
+	}
+	w.eventually("each side is captioned as who they are", 30*time.Second, func() bool {
+		return said("interviewer", "Hi Maya") && said("candidate", "Hi Daniel")
 	})
 	w.end()
 	vendorsWereContent(t, vendors)
-	heardOnTheRightChannel(t, vendors, length)
 }
 
 // Tests of single packages, built for Windows: the keyring is that of Windows,
