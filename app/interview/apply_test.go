@@ -318,7 +318,7 @@ func TestA4_EightHoursOfNoise(t *testing.T) {
 		{"la la la", 0.6}, {"and I will always love you", 0.8}, {"Uh.", 0.4}, {"why oh why do you break my heart?", 0.2}, {"Yeah yeah yeah.", 0.9}, {"Okay.", 0.9}}
 	at := time.Duration(0)
 	for i := 0; at < 8*time.Hour; i++ {
-		at += 3 * time.Second
+		at += 7 * time.Second
 		n := noise[i%len(noise)]
 		tr := transcript(audio.Channel(i/7%2), at-2*time.Second, strings.Fields(n.text))
 		for j := range tr.Words {
@@ -352,15 +352,15 @@ func TestA4_EightHoursOfNoise(t *testing.T) {
 // The dialogue stays bounded, whatever is said, and so do the questions.
 func TestBounds(t *testing.T) {
 	s := newState(Options{}).Apply(SessionBegan{testBegan})
-	for i := range 3000 {
+	for i := range 1400 {
 		tr := transcript(audio.Channel(i%2), time.Duration(i)*10*time.Second, strings.Fields(fmt.Sprintf("What is number %d called exactly?", i)))
 		tr.Final, tr.SpeechFinal = true, true
 		s = s.Apply(Heard{testBegan.Add(time.Duration(i)*10*time.Second + 3*time.Second), tr})
 	}
-	if len(s.Turns) > maxTurns || len(s.Questions) > maxQuestions || s.ids != 1500 || len(s.Questions) < maxQuestions-dropAsked {
+	if len(s.Turns) > maxTurns || len(s.Questions) > maxQuestions || s.ids != 700 || len(s.Questions) < maxQuestions-dropAsked {
 		t.Errorf("%d turns, %d questions kept of %d", len(s.Turns), len(s.Questions), s.ids)
 	}
-	if q := s.Questions[len(s.Questions)-1]; q.ID != 1500 || s.index(q.ID) != len(s.Questions)-1 {
+	if q := s.Questions[len(s.Questions)-1]; q.ID != 700 || s.index(q.ID) != len(s.Questions)-1 {
 		t.Errorf("the newest is %d", q.ID)
 	}
 	long := transcript(interviewer, 40000*time.Second, strings.Fields(strings.Repeat("and then we built it ", 2000)))

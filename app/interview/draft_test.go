@@ -150,7 +150,7 @@ func TestA4_NoiseByOurEar(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := run(t, func(o *Options) { o.Source, o.Observe = &mouth{loud: loud}, nil })
-				r.wait(5 * time.Minute)
+				r.wait(time.Minute)
 				if n := r.ears.asked(); n > maxVain {
 					t.Errorf("asked for words %d times", n)
 				}

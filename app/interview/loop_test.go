@@ -66,7 +66,8 @@ func TestQuestionAndAnswer(t *testing.T) {
 // An hour of interview: every question answered once, nothing else.
 func TestAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := run(t, func(o *Options) { o.Observe = nil })
+		// One frame in ten: the sound itself is not what an hour tries out.
+		r := run(t, func(o *Options) { o.Observe, o.Source = nil, &mouth{every: 200 * time.Millisecond} })
 		asked := 0
 		for r.now() < time.Hour {
 			r.says(interviewer, "Okay, great, thank you.")
@@ -86,7 +87,7 @@ func TestAnHour(t *testing.T) {
 				t.Errorf("question %d: status %v", q.ID, q.Answer.Status)
 			}
 		}
-		if got := r.ears.sent(); got < 170000 {
+		if got := r.ears.sent(); got < 17000 {
 			t.Errorf("%d frames sent in an hour", got)
 		}
 		if s.Elapsed < time.Hour {

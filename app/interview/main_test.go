@@ -141,6 +141,7 @@ type mouth struct {
 	loud   func(at time.Duration) bool // the interviewer speaks
 	length time.Duration               // 0: until ctx is done
 	err    error                       // returned at the end
+	every  time.Duration               // between frames; 0: as it should be
 	lanes  []audio.LaneStatus
 }
 
@@ -152,9 +153,13 @@ func (m *mouth) Run(ctx context.Context, emit func(audio.Frame), status func(aud
 	for _, l := range lanes {
 		status(l)
 	}
-	tick := time.NewTicker(audio.FrameDuration)
+	every := m.every
+	if every == 0 {
+		every = audio.FrameDuration
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for at := time.Duration(0); m.length == 0 || at < m.length; at += audio.FrameDuration {
+	for at := time.Duration(0); m.length == 0 || at < m.length; at += every {
 		select {
 		case <-ctx.Done():
 			return nil

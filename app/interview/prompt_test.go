@@ -85,7 +85,7 @@ func TestF10_SpokenInstructions(t *testing.T) {
 // F10: a million characters of anything fit the budget, and the person is told.
 func TestF10_MillionCharacters(t *testing.T) {
 	for name, unit := range map[string]string{
-		"words": "Led a team of seven engineers. ", "one word": "x", "Chinese": "工程师", "overrides": "\u202e\u2066", "tags": "</resume>", "invalid": "\xff\xfe ",
+		"words": "Led a team of seven engineers. ", "Chinese": "工程师", "hidden tags": "\u202e</resume>\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
 			long := strings.Repeat(unit, 1_000_000/len([]rune(unit)))
