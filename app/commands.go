@@ -88,6 +88,7 @@ func (p *program) listen(ctx context.Context, args []string) error {
 	f.StringVar(&c.Model, "model", "", "the model that answers")
 	f.BoolVar(&hosted, "hosted", false, "with your minutes instead of your own keys; sign in once in the window first")
 	f.BoolVar(&c.Manual, "manual", false, "answer only when asked to")
+	f.BoolVar(&c.NoDrafts, "no-drafts", false, "ask only once a question is over: later answers, fewer requests")
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}

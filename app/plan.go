@@ -33,6 +33,7 @@ type choices struct {
 	Listen     string   // Deepgram's model; empty: nova-3
 	Model      string   // of the answers; empty: the environment's or the default
 	Manual     bool     // answers only when asked for
+	NoDrafts   bool     // no answer is begun before its question is over
 	Prepared   string   // ID of the prepared interview; its parts take the place of others
 	Title      string   // what it is called when it is kept
 	Terms      []string // key terms as the person corrected them; nil: those of the documents
@@ -171,9 +172,10 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		Profile: interview.Profile{
 			Resume: c.Resume.Text, Job: c.Job.Text, Notes: c.Notes, Language: c.Language, Style: c.Style,
 		},
-		Model:  c.Model,
-		Manual: c.Manual,
-		Log:    p.log,
+		Model:    c.Model,
+		Manual:   c.Manual,
+		NoDrafts: c.NoDrafts,
+		Log:      p.log,
 	}
 	if c.Model == "" && p.config.GroqURL == "" {
 		o.Fallback = fallbackModel
