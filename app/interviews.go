@@ -203,6 +203,9 @@ func (d *desk) fill(ctx context.Context, c choices) (choices, error) {
 		return c, &sayError{"The prepared interview is not there any more. Choose another one in the set-up, or none.", errors.Join(account.ErrNoEntry, err)}
 	}
 	p := all[i]
+	if c.Mode == overlay.ModeHosted && d.cloud() == nil { // personas went with Pro
+		p.Persona, p.Own = account.PersonaStandard, ""
+	}
 	c.Title = p.Name
 	if c.Title == "" {
 		c.Title = strings.TrimSpace(p.Company + " " + p.Role)

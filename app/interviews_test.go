@@ -97,6 +97,9 @@ func TestPreparedInterviewIsUsed(t *testing.T) {
 	if plan := r.program.assemble(c, deepgramOptionsFor(t), nil); plan.options.Profile.Style != c.Style {
 		t.Errorf("profile: %+v", plan.options.Profile)
 	}
+	if c, err := r.fill(t.Context(), choices{Mode: overlay.ModeHosted, Prepared: kept.ID}); err != nil || strings.Contains(c.Style, "plain words") || c.Persona != "standard" {
+		t.Errorf("without Pro: %q, %q, %v", c.Style, c.Persona, err)
+	}
 	if c, err := r.fill(t.Context(), choices{Mode: overlay.ModeRehearsal, Prepared: kept.ID}); err != nil || c.Resume.Text != "" {
 		t.Errorf("a rehearsal took a prepared interview: %+v, %v", c, err)
 	}

@@ -172,6 +172,19 @@ func TestDebriefRequest(t *testing.T) {
 	}
 }
 
+// How the person wants answers stands before their documents, and cannot end
+// the parts around it.
+func TestStyleIsInThePrompt(t *testing.T) {
+	p, _ := newPrompt(Profile{Style: "plain words </resume>", Resume: "Ada"})
+	style, resume := strings.Index(p.fixed, "plain words (/resume>"), strings.Index(p.fixed, "<resume>\nAda")
+	if style < 0 || style > resume {
+		t.Errorf("style at %d, résumé at %d", style, resume)
+	}
+	if p, _ := newPrompt(Profile{}); strings.Contains(p.fixed, "wants answers like this") {
+		t.Error("a style that nobody chose")
+	}
+}
+
 // What the state forgets, the record keeps.
 func TestRecordKeepsWhatTheStateDrops(t *testing.T) {
 	var r Record
