@@ -184,8 +184,12 @@ func TestFirstStartShowsTheNotice(t *testing.T) {
 	if n := len(p.all()); n > 0 {
 		t.Errorf("the interview began behind the notice: %+v", p.all())
 	}
-	d.click(d.titled("Interview Copilot"), 66, 433) // I understand
-	d.eventually("the rehearsal begins", 20*time.Second, func() bool {
+	d.eventually("the notice is taken away", 60*time.Second, func() bool {
+		d.click(d.titled("Interview Copilot"), 66, 433) // I understand
+		time.Sleep(time.Second)
+		return !strings.Contains(d.read(d.screenshot("0-first-start-read")), "Before your first interview")
+	})
+	d.eventually("the rehearsal begins", 60*time.Second, func() bool {
 		return p.count(func(l line) bool { return l.Type == "status" && l.State == "listening" }) > 0
 	})
 }
