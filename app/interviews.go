@@ -109,19 +109,24 @@ func (d *desk) Prepared(ctx context.Context) (list []overlay.Prepared, notice st
 	for _, p := range all {
 		list = append(list, shownPrepared(p))
 	}
-	return list, d.notice(damage), said(err)
+	notice, err = d.notice(damage, err)
+	return list, notice, err
 }
 
-// notice tells what is damaged, or kept for this run only.
-func (d *desk) notice(damage []account.Damage) string {
+// notice tells what is damaged, locked away, or kept for this run only. An error
+// that it tells is none any more.
+func (d *desk) notice(damage []account.Damage, err error) (string, error) {
 	var told []string
+	if errors.Is(err, account.ErrUnavailable) {
+		told, err = append(told, "What you saved before cannot be opened until the keyring is unlocked."), nil
+	}
 	for _, each := range damage {
 		told = append(told, each.Sentence())
 	}
 	if s := d.interviews.Sentence(); s != "" {
 		told = append(told, s)
 	}
-	return strings.Join(told, " ")
+	return strings.Join(told, " "), said(err)
 }
 
 func (d *desk) Keep(ctx context.Context, p overlay.Prepared) (overlay.Prepared, error) {
@@ -199,6 +204,9 @@ func (d *desk) fill(ctx context.Context, c choices) (choices, error) {
 	}
 	all, _, err := d.interviews.Prepared(ctx)
 	i := slices.IndexFunc(all, func(p account.Prepared) bool { return p.ID == c.Prepared })
+	if i < 0 && errors.Is(err, account.ErrUnavailable) {
+		return c, &sayError{"The prepared interview cannot be opened: unlock the keyring, or choose none in the set-up.", err}
+	}
 	if i < 0 {
 		return c, &sayError{"The prepared interview is not there any more. Choose another one in the set-up, or none.", errors.Join(account.ErrNoEntry, err)}
 	}
@@ -373,7 +381,7 @@ func keptPast(p overlay.Past) account.Past {
 
 func (d *desk) Past(ctx context.Context, search string) (list []overlay.Past, notice string, err error) {
 	local, damage, err := d.interviews.Past(ctx)
-	notice = d.notice(damage)
+	notice, err = d.notice(damage, err)
 	for _, p := range local {
 		if p.Matches(search) {
 			list = append(list, shownPast(p, false))
@@ -389,7 +397,7 @@ func (d *desk) Past(ctx context.Context, search string) (list []overlay.Past, no
 		}
 	}
 	slices.SortFunc(list, func(a, b overlay.Past) int { return b.Started.Compare(a.Started) })
-	return list, notice, said(err)
+	return list, notice, err
 }
 
 func (d *desk) ReadPast(ctx context.Context, p overlay.Past) (overlay.Past, error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -255,7 +254,6 @@ func (c *Cloud) ask(ctx context.Context, call func(*postgrest.Client) error) err
 type restCarrier struct{ carrier }
 
 func (c restCarrier) RoundTrip(r *http.Request) (*http.Response, error) {
-	r.Header = maps.Clone(r.Header)
 	resp, err := c.carrier.RoundTrip(r)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Code == codePortal && refused.Status == http.StatusCreated {

@@ -191,7 +191,7 @@ func (v *Vault) Wipe(ctx context.Context) error {
 func (v *Vault) Sentence() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.held) == 0 && v.trouble == nil {
+	if len(v.held) == 0 && !errors.Is(v.trouble, ErrUnavailable) {
 		return ""
 	}
 	return "This computer's keyring does not answer, so what you save is kept for this run only. Unlock or install one (GNOME Keyring, KWallet) to keep it."
