@@ -36,7 +36,7 @@ type draft struct {
 // consider looks at the interviewer's words so far: they may ask for something
 // before they are over, or no longer ask for what a draft answers.
 func (s State) consider() State {
-	text, from, ok := s.soFar()
+	text, _, ok := s.soFar()
 	if !ok {
 		return s
 	}
@@ -46,7 +46,7 @@ func (s State) consider() State {
 		}
 		s = s.dropDraft()
 	}
-	if !s.mayDraft(from) || !s.determined(text) {
+	if !s.mayDraft() || !s.determined(text) {
 		s.draft.since = time.Time{}
 		return s
 	}
@@ -69,13 +69,14 @@ func (s State) soFar() (text string, from place, ok bool) {
 	if !s.waiting.until.IsZero() {
 		return s.waiting.text + " " + text, s.waiting.from, true
 	}
-	from.at += judge(s.language, text).from
-	return text[judge(s.language, text).from:], from, true
+	begin := judge(s.language, text).from
+	from.at += begin
+	return text[begin:], from, true
 }
 
 // mayDraft says whether a draft would be in nobody's way: nothing is being
 // written, and what is said is no part of the question before.
-func (s State) mayDraft(place) bool {
+func (s State) mayDraft() bool {
 	h := s.heard[audio.Interviewer]
 	var begin time.Duration
 	if held := h.held(); len(held) > 0 {
@@ -118,7 +119,7 @@ func (s State) beginDraft() State {
 	}
 	text, from, ok := s.soFar()
 	s.draft.since = time.Time{}
-	if !ok || !s.mayDraft(from) {
+	if !ok || !s.mayDraft() {
 		return s
 	}
 	d := s.draft

@@ -194,6 +194,9 @@ func TestDraftAdopted(t *testing.T) {
 		if r.answers.count() != 1 || !r.last().Answer.Draft {
 			t.Fatalf("%d requests, %+v", r.answers.count(), r.last())
 		}
+		if ms := r.answers.requests[0].Messages; !strings.Contains(ms[len(ms)-1].Content, "may go on") || !strings.Contains(ms[len(ms)-1].Content, "<question>\nSo where do you see") {
+			t.Errorf("asked %q", ms[len(ms)-1].Content)
+		}
 		r.wait(400 * time.Millisecond)
 		if s := r.State(); s.Shown != 0 || s.Questions[0].Answer.Text.Len() == 0 {
 			t.Errorf("no word of the draft on screen: %+v", s.Questions)

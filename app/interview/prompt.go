@@ -110,15 +110,18 @@ func (p prompt) messages(s State) []groq.Message {
 		ms = append(ms, groq.Message{Role: "user", Content: "<dialogue>\n" + d})
 	}
 	var text string
+	said := "The interviewer has just said the following, and the candidate has to answer now.\n"
 	if n := len(s.Questions); n > 0 {
 		text = s.Questions[n-1].Text
+		if s.Questions[n-1].Answer.Draft { // it will not be asked again when only "and how did you solve it?" follows
+			said = "The interviewer has said the following so far and may go on. Write the answer so that it holds however that ends, with what is usually asked next.\n"
+		}
 	}
 	text = inert(clean(text))
 	if weight(text) > maxAsked { // the end of a long question matters most
 		text = head(text, maxAsked/4) + " […] " + tail(text, maxAsked*3/4-6)
 	}
-	return append(ms, groq.Message{Role: "user", Content: "The interviewer has just said the following, and the candidate has to answer now.\n" +
-		"<question>\n" + text + "\n</question>"})
+	return append(ms, groq.Message{Role: "user", Content: said + "<question>\n" + text + "\n</question>"})
 }
 
 // dialogue returns what was said before the newest question. When it grows over
