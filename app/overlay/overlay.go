@@ -215,6 +215,7 @@ func (w *Window) Run() {
 	w.startTray()
 	w.win.Show()
 	w.app.Run()
+	w.loopEnded.Store(true) // by a signal, which Fyne takes for itself
 	w.release()
 }
 
