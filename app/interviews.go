@@ -180,6 +180,9 @@ func shownPrepared(p account.Prepared) overlay.Prepared {
 	for _, s := range p.Stories {
 		out.Stories = append(out.Stories, overlay.Story(s))
 	}
+	for _, c := range p.Cards {
+		out.Cards = append(out.Cards, overlay.Card(c))
+	}
 	return out
 }
 
@@ -189,6 +192,9 @@ func keptPrepared(p overlay.Prepared) account.Prepared {
 		Lang: p.Language, Persona: p.Persona, Own: p.Own, Format: p.Format, Terms: p.Terms}
 	for _, s := range p.Stories {
 		out.Stories = append(out.Stories, account.Story(s))
+	}
+	for _, c := range p.Cards {
+		out.Cards = append(out.Cards, account.Card(c))
 	}
 	return out
 }
@@ -222,6 +228,7 @@ func (d *desk) fill(ctx context.Context, c choices) (choices, error) {
 	if p.Lang != "" {
 		c.Language = p.Lang
 	}
+	c.Deck = deckOf(p)
 	return c, nil
 }
 

@@ -29,17 +29,18 @@ type choices struct {
 	Resume     resume.Document
 	Job        resume.Document
 	Notes      string
-	Language   string   // BCP-47
-	Listen     string   // Deepgram's model; empty: nova-3
-	Model      string   // of the answers; empty: the environment's or the default
-	Manual     bool     // answers only when asked for
-	NoDrafts   bool     // no answer is begun before its question is over
-	Prepared   string   // ID of the prepared interview; its parts take the place of others
-	Title      string   // what it is called when it is kept
-	Terms      []string // key terms as the person corrected them; nil: those of the documents
-	Style      string   // how answers are to be, in words for the model
-	Persona    string   // of the server's, in the hosted mode
-	Practice   bool     // the questions come from a questioner
+	Language   string          // BCP-47
+	Listen     string          // Deepgram's model; empty: nova-3
+	Model      string          // of the answers; empty: the environment's or the default
+	Manual     bool            // answers only when asked for
+	NoDrafts   bool            // no answer is begun before its question is over
+	Prepared   string          // ID of the prepared interview; its parts take the place of others
+	Title      string          // what it is called when it is kept
+	Terms      []string        // key terms as the person corrected them; nil: those of the documents
+	Deck       *interview.Deck // answers prepared before; may be nil
+	Style      string          // how answers are to be, in words for the model
+	Persona    string          // of the server's, in the hosted mode
+	Practice   bool            // the questions come from a questioner
 	From, To   time.Duration
 	Speed      float64
 }
@@ -175,6 +176,7 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		Model:    c.Model,
 		Manual:   c.Manual,
 		NoDrafts: c.NoDrafts,
+		Deck:     c.Deck,
 		Log:      p.log,
 	}
 	if c.Model == "" && p.config.GroqURL == "" {

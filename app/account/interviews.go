@@ -18,6 +18,7 @@ type Prepared struct {
 	Job     Paper     `json:"job"`
 	Notes   string    `json:"notes,omitempty"`
 	Stories []Story   `json:"stories,omitempty"`
+	Cards   []Card    `json:"cards,omitempty"`       // likely questions, answered ahead
 	Lang    string    `json:"language"`              // BCP-47
 	Persona string    `json:"persona,omitempty"`     // one of Personas; empty: the first
 	Own     string    `json:"own_persona,omitempty"` // the person's own words, when Persona is PersonaOwn
@@ -39,6 +40,12 @@ type Story struct {
 	Task      string `json:"task,omitempty"`
 	Action    string `json:"action,omitempty"`
 	Result    string `json:"result,omitempty"`
+}
+
+// Card is a likely question with its answer.
+type Card struct {
+	Question string `json:"question"`
+	Answer   string `json:"answer"` // Markdown
 }
 
 // Personas, the first for everybody and the others a part of Pro, and Formats of

@@ -24,6 +24,8 @@ type Desk interface {
 	Understand(ctx context.Context, path string) (Paper, error)
 	UnderstandText(ctx context.Context, text string) (Paper, error)
 	KeyTerms(ctx context.Context, resume, job string) []string
+	// WriteCards has likely questions answered ahead, from what is prepared.
+	WriteCards(ctx context.Context, p Prepared) ([]Card, error)
 
 	// SoundCheck listens to both lanes until ctx ends and shows what it hears.
 	SoundCheck(ctx context.Context, s Settings, show func(SoundState)) error
@@ -44,6 +46,10 @@ type Desk interface {
 	Wipe(ctx context.Context) error // everything on this computer
 }
 
+// Card is a likely question with its answer, which is shown at once when it is
+// asked.
+type Card struct{ Question, Answer string }
+
 // Prepared is an interview as it was prepared.
 type Prepared struct {
 	ID                  string
@@ -51,6 +57,7 @@ type Prepared struct {
 	Resume, Job         Paper
 	Notes               string
 	Stories             []Story
+	Cards               []Card
 	Language            string // BCP-47
 	Persona, Own        string // one of the personas; the person's own words
 	Format              string

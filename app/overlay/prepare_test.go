@@ -84,6 +84,14 @@ func (d *deskOf) KeyTerms(_ context.Context, resume, job string) []string {
 	return []string{"PostgreSQL", "Kubernetes", "gRPC", "Larkfield"}
 }
 
+func (d *deskOf) WriteCards(context.Context, Prepared) (cards []Card, err error) {
+	return []Card{
+		{"Tell me about yourself.", "**Eight years of payments.**\n\n- I led the split."},
+		{"What is your greatest weakness?", "I say **yes** too soon."},
+		{"Why do you want to work here?", "**Three reasons.**"},
+	}, d.locked(func() {})
+}
+
 func (d *deskOf) SoundCheck(ctx context.Context, _ Settings, show func(SoundState)) error {
 	d.mu.Lock()
 	states := d.sound
@@ -448,6 +456,33 @@ func TestSoundCheckPage(t *testing.T) {
 	}
 	w.back()
 	w.work() // the check ends with its page, or this waits for ever
+}
+
+// What: answers are prepared ahead, corrected and deleted. Why: they are kept
+// with the interview, and nothing else than what the person saw.
+func TestCardsArePrepared(t *testing.T) {
+	d := &deskOf{prepared: []Prepared{examplePrepared()}}
+	w := newDeskWindow(t, d)
+	w.win.Resize(fyne.NewSize(560, 2600))
+	w.desk.editing = examplePrepared()
+	w.open(prepareScreen)
+	d.fails = errors.New("enter a key")
+	tapOn(t, w, "Prepare answers", 0)
+	wantText(t, w, "Enter a key")
+	d.fails = nil
+	tapOn(t, w, "Prepare answers", 0)
+	wantText(t, w, "Tell me about yourself.", "Eight years of payments.", "3 answers, kept encrypted", "Prepare anew")
+	tapOn(t, w, "Save and use", 0)
+	if n := len(d.prepared[0].Cards); n != 3 {
+		t.Fatalf("%d cards kept", n)
+	}
+	w.desk.editing = d.prepared[0]
+	w.open(prepareScreen)
+	tapOn(t, w, "Delete all", 0)
+	tapOn(t, w, "Save and use", 0)
+	if n := len(d.prepared[0].Cards); n != 0 {
+		t.Errorf("%d cards left", n)
+	}
 }
 
 func TestPracticePage(t *testing.T) {

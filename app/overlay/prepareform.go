@@ -18,11 +18,12 @@ type preparing struct {
 	*Window
 	p       Prepared
 	papers  *fyne.Container
-	terms   *widget.Entry
+	terms   *multiline
 	termsIn *widget.Label // how many there are
 	stories *fyne.Container
+	cards   *fyne.Container
 	problem *block
-	own     *widget.Entry
+	own     *multiline
 	busy    [2]bool
 	wrong   [2]string // a paper's problem
 }
@@ -31,7 +32,7 @@ type preparing struct {
 func (w *Window) preparePage() fyne.CanvasObject {
 	f := &preparing{Window: w, p: w.desk.editing, problem: newBlock(w.look.smallSize(), 2, w.look.warn, w.look.warn)}
 	f.papers = container.NewGridWithColumns(2)
-	f.stories = container.NewVBox()
+	f.stories, f.cards = container.NewVBox(), container.NewVBox()
 	w.desk.drop = func(path string, right bool) {
 		kind := Resume
 		if right {
@@ -45,9 +46,11 @@ func (w *Window) preparePage() fyne.CanvasObject {
 		w.section("Key terms", f.keyTerms()), gap(6),
 		w.section("Notes and stories", f.notes()), gap(6),
 		w.section("Answers", f.answers()), gap(6),
+		w.section("Answers prepared ahead", f.cards), gap(6),
 	)
 	f.showPapers()
 	f.showStories()
+	f.showCards("")
 	f.understoodAgain()
 	save := widget.NewButton("Save and use", f.save)
 	save.Importance = widget.HighImportance
@@ -69,9 +72,8 @@ func entry(text *string, placeholder string) *widget.Entry {
 }
 
 // area is a field of several lines over a text.
-func area(text *string, placeholder string, lines int) *widget.Entry {
-	e := widget.NewMultiLineEntry()
-	e.Wrapping = fyne.TextWrapWord
+func area(text *string, placeholder string, lines int) *multiline {
+	e := newMultiline()
 	e.SetMinRowsVisible(lines)
 	e.SetText(*text)
 	e.SetPlaceHolder(placeholder)
@@ -187,8 +189,7 @@ func (f *preparing) understand(kind DocumentKind, name string, work func(context
 
 // keyTerms are what the transcription is told to listen for.
 func (f *preparing) keyTerms() fyne.CanvasObject {
-	f.terms = widget.NewMultiLineEntry()
-	f.terms.Wrapping = fyne.TextWrapWord
+	f.terms = newMultiline()
 	f.terms.SetMinRowsVisible(3)
 	f.terms.SetPlaceHolder("Names, products and words that must be heard right, with commas between them.")
 	f.termsIn = sentence("")

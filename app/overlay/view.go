@@ -176,12 +176,12 @@ func (v view) note() string {
 	switch {
 	case v.id == 0:
 		return v.invitation()
+	case v.card:
+		return strings.TrimSpace("Prepared before the interview, for a question like this one. " + plain(v.problem))
 	case v.problem != "":
 		return plain(v.problem)
 	case v.status == interview.AnswerFailed:
 		return "The answer failed. Press Answer now to try again."
-	case v.card:
-		return "Prepared before the interview, for a question like this one."
 	case v.length > 0:
 		return plain(v.wild)
 	case v.status == interview.AnswerWaiting:
