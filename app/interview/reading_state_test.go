@@ -350,6 +350,7 @@ func TestSentencesAreMarkedAsTheyCome(t *testing.T) {
 	}
 	s.reads("and I used Cassandra at university", true)
 	s.State = s.Apply(Heard{s.wall(), deepgram.UtteranceEnd{Channel: candidate, LastWordEnd: s.at}})
+	s.pass(4 * time.Second) // the reader is done
 	s.asks("And what else did you use?")
 	s.writes("I used Cassandra. It")
 	if q, _ = s.Current(); len(q.Answer.Labels.All) != 1 || q.Answer.Labels.All[0].Ground == Unfounded {
