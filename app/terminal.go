@@ -35,6 +35,7 @@ type terminal struct {
 	ended   bool
 	live    string
 	wrap    wrapper
+	told    announced
 }
 
 func newTerminal(out io.Writer, width int) *terminal {
@@ -50,6 +51,7 @@ func (t *terminal) Show(s interview.State) {
 	t.status(s)
 	t.question(s)
 	if !t.answering(s) { // a transcript line must not break into a running answer
+		t.announce(s)
 		t.transcript(s)
 	}
 	t.drawLive(s)
@@ -113,6 +115,7 @@ func (t *terminal) question(s interview.State) {
 	}
 	for i := t.asked; i < len(s.Questions); i++ {
 		t.finishAnswer(s, i-1)
+		t.waits(s)
 		t.printQuestion(s.Questions[i])
 		t.asked = i + 1
 	}
