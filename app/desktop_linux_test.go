@@ -265,7 +265,7 @@ func (d *desktop) read(picture string) string {
 type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr lockedBuffer
 	ended  chan error
 
 	mu    sync.Mutex

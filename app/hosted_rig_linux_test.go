@@ -49,9 +49,11 @@ var backendBinary = sync.OnceValues(func() (string, error) {
 // real Postgres, the sign-in service, and the vendors' stand-ins.
 type service struct {
 	t       *testing.T
+	person  string // the user whose books are looked at
 	auth    *authtest.Server
 	vendors *rehearsal.Server
 	stripe  *stripetest.Stripe
+	db      *pgtest.Database
 	clock   *pgtest.Clock
 	pool    *supabase.DB
 	addr    string
@@ -62,7 +64,7 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{t: t, auth: authtest.New(t)}
+	s := &service{t: t, person: authtest.UserID, auth: authtest.New(t)}
 	var err error
 	if s.vendors, err = rehearsal.Start(t.Context(), rehearsal.Options{}); err != nil {
 		t.Fatal(err)
@@ -80,11 +82,10 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { postgres.Close() })
-	db := postgres.Database(t)
+	s.db = postgres.Database(t)
+	db := s.db
 	s.clock = db.Clock(t, time.Now())
-	if _, err := db.Super(t).Exec(t.Context(), "insert into auth.users (id, email) values ($1, $2)", authtest.UserID, authtest.Email); err != nil {
-		t.Fatal(err)
-	}
+	s.register(authtest.UserID, authtest.Email)
 	if s.pool, err = supabase.Open(t.Context(), db.URL("copilot_backend")); err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +106,14 @@ func newService(t *testing.T) *service {
 	s.stripe.Endpoint(s.url()+api.PathWebhook, hookSecret)
 	s.start()
 	return s
+}
+
+// register makes a person known to the database, as the sign-in service does.
+func (s *service) register(id, email string) {
+	s.t.Helper()
+	if _, err := s.db.Super(s.t).Exec(s.t.Context(), "insert into auth.users (id, email) values ($1, $2)", id, email); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 const hookSecret = "whsec_of_the_tests"
@@ -169,7 +178,7 @@ func (s *service) url() string { return "http://" + s.addr }
 // credit gives minutes without a payment.
 func (s *service) credit(minutes int) {
 	s.t.Helper()
-	p := supabase.Posting{UserID: authtest.UserID, Kind: billing.Purchase, Minutes: minutes, Key: fmt.Sprint("test:", time.Now().UnixNano())}
+	p := supabase.Posting{UserID: s.person, Kind: billing.Purchase, Minutes: minutes, Key: fmt.Sprint("test:", time.Now().UnixNano())}
 	if _, err := s.pool.Post(s.t.Context(), p); err != nil {
 		s.t.Fatal(err)
 	}
@@ -180,7 +189,7 @@ func (s *service) credit(minutes int) {
 func (s *service) books() (balance, charged int) {
 	s.t.Helper()
 	a := s.account()
-	entries, err := s.pool.Ledger(s.t.Context(), authtest.UserID, 0, 1000)
+	entries, err := s.pool.Ledger(s.t.Context(), s.person, 0, 1000)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -199,7 +208,7 @@ func (s *service) books() (balance, charged int) {
 
 func (s *service) account() supabase.Account {
 	s.t.Helper()
-	a, err := s.pool.Account(s.t.Context(), authtest.UserID)
+	a, err := s.pool.Account(s.t.Context(), s.person)
 	if err != nil {
 		s.t.Fatal(err)
 	}

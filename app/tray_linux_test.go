@@ -168,9 +168,8 @@ func (d *desktop) reads(name string, words ...string) {
 	})
 }
 
-// keyring gives the desktop a keyring that is unlocked, in which the person of
-// the last run is signed in.
-func (d *desktop) keyring(s *service) {
+// startKeyring gives the desktop a keyring that is unlocked.
+func (d *desktop) startKeyring() {
 	d.t.Helper()
 	cmd := exec.Command("gnome-keyring-daemon", "--unlock", "--foreground", "--components=secrets")
 	cmd.Env = append(append([]string{}, d.env...), "XDG_RUNTIME_DIR="+filepath.Join(d.home, "run"), "XDG_DATA_HOME="+filepath.Join(d.home, "data"))
@@ -186,6 +185,13 @@ func (d *desktop) keyring(s *service) {
 		conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&has)
 		return has
 	})
+}
+
+// keyring gives the desktop a keyring in which the person of the last run is
+// signed in.
+func (d *desktop) keyring(s *service) {
+	d.t.Helper()
+	d.startKeyring()
 	a, err := account.New(account.Options{SupabaseURL: s.auth.URL, Key: authtest.Key, Keys: account.NewKeys()})
 	if err != nil {
 		d.t.Fatal(err)

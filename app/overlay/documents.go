@@ -2,6 +2,8 @@ package overlay
 
 import (
 	"context"
+	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -73,11 +75,12 @@ func (w *Window) chooseFile(chosen func(path string)) {
 }
 
 func (w *Window) paste(kind DocumentKind, title string) {
-	entry := widget.NewMultiLineEntry()
-	entry.Wrapping = fyne.TextWrapWord
-	entry.SetPlaceHolder("Paste the text here.")
+	entry := newMultiline()
+	entry.SetPlaceHolder(pasteHere)
 	d := dialog.NewCustomConfirm(title, "Use this text", "Cancel", entry, func(ok bool) {
-		if ok && strings.TrimSpace(entry.Text) != "" {
+		if path, is := pastedFile(entry.Text); ok && is {
+			w.read(kind, path)
+		} else if ok && strings.TrimSpace(entry.Text) != "" {
 			w.useText(kind, entry.Text)
 		}
 	}, w.win)
@@ -85,6 +88,22 @@ func (w *Window) paste(kind DocumentKind, title string) {
 	d.Resize(fyne.NewSize(size.Width*0.92, size.Height*0.85))
 	d.Show()
 	w.win.Canvas().Focus(entry)
+}
+
+const pasteHere = "Paste the text here, or the path of a file."
+
+// pastedFile is the file that a pasted text names, and nothing else: as file
+// managers copy it, or as it was typed.
+func pastedFile(text string) (path string, ok bool) {
+	path = strings.Trim(strings.TrimSpace(text), `"'`)
+	if u, err := url.Parse(path); err == nil && u.Scheme == "file" {
+		path = filepath.FromSlash(u.Path)
+	}
+	if strings.ContainsAny(path, "\r\n") || !filepath.IsAbs(path) {
+		return "", false
+	}
+	info, err := os.Stat(path)
+	return path, err == nil && info.Mode().IsRegular()
 }
 
 // read hands a file to the program and shows what became of it.

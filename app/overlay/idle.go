@@ -29,8 +29,10 @@ type idler struct {
 	events *Events
 	do     func(func()) // hands a function to Fyne's goroutine, framed by expect, arrived and wake
 
-	changed   bool   // something may have to be drawn; of Fyne's goroutine
-	drawFirst func() // makes animated say yes until Fyne has drawn
+	look      func()    // after events; nil: nothing
+	until     time.Time // when to sleep again; of Fyne's goroutine
+	changed   bool      // something may have to be drawn; of Fyne's goroutine
+	drawFirst func()    // makes animated say yes until Fyne has drawn
 
 	mu       sync.Mutex
 	pending  int  // functions on their way to Fyne's goroutine
@@ -115,8 +117,15 @@ func (i *idler) step() {
 		i.changed = false
 		i.drawFirst()
 	}
+	if i.look != nil {
+		i.look()
+	}
 	if i.animated() {
 		i.again(frame)
+		return
+	}
+	if time.Now().Before(i.until) {
+		i.again(lookAtFocus)
 		return
 	}
 	i.mu.Lock()
@@ -143,7 +152,8 @@ func (i *idler) step() {
 	case quiet:
 		i.again(0)
 	default:
-		i.again(awakeAfterInput)
+		i.until = time.Now().Add(awakeAfterInput)
+		i.again(lookAtFocus)
 	}
 }
 

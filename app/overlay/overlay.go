@@ -148,6 +148,8 @@ type Window struct {
 	problem  *block          // the set-up's notice
 	pushed   string          // a notice of the window itself, until the next command
 	closing  bool
+	focused  fyne.Focusable // as it was last looked at
+	parts    sheetParts     // of the page on screen; none: it is no page
 
 	account   Account
 	signing   signing
@@ -190,7 +192,7 @@ func New(a fyne.App, o Options) *Window {
 	w.shown = interview.State{Mode: w.settings.Mode, Auto: w.settings.Auto, Shown: -1}
 	w.mailbox.view = viewOf(w.shown)
 	w.idle.events = o.Events
-	w.idle.do = w.pass
+	w.idle.do, w.idle.look = w.pass, w.followFocus
 	w.saver.path = o.SettingsPath
 	w.win = a.NewWindow("Interview Copilot")
 	w.win.SetPadded(false)

@@ -367,7 +367,7 @@ func TestChoosingAndPastingOpenADialog(t *testing.T) {
 	}
 	w.win.Canvas().Overlays().Top().Hide()
 	tapText(t, w, "Paste…")
-	w.win.Canvas().Focused().(*widget.Entry).SetText("Go engineer, ten years")
+	w.win.Canvas().Focused().(*multiline).SetText("Go engineer, ten years")
 	for _, o := range test.LaidOutObjects(w.win.Canvas().Overlays().Top()) {
 		if b, ok := o.(*widget.Button); ok && b.Text == "Use this text" {
 			test.Tap(b)

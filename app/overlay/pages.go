@@ -134,6 +134,7 @@ func (w *Window) helpPage() fyne.CanvasObject {
 		form.Add(label(k.does, w.look.bodySize(), w.look.soft, false))
 	}
 	body := container.NewVBox(w.hotkeySection(), gap(6), w.section("In this window", form), gap(4),
+		flush(sentence("Tab goes from one thing to the next and Shift Tab back; Space presses it. No mouse is needed.")),
 		flush(sentence("The answer follows at the pace of speech and stays put as soon as you scroll it yourself.")))
 	done := widget.NewButton("Done", w.back)
 	done.Importance = widget.HighImportance

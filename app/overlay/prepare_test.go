@@ -306,7 +306,11 @@ func entryWith(t *testing.T, w *testWindow, placeholder string) *widget.Entry {
 	roots := append([]fyne.CanvasObject{w.win.Content()}, w.win.Canvas().Overlays().List()...)
 	for _, root := range roots {
 		for _, o := range test.LaidOutObjects(root) {
-			if e, ok := o.(*widget.Entry); ok && e.Visible() && strings.HasPrefix(e.PlaceHolder, placeholder) {
+			e, ok := o.(*widget.Entry)
+			if m, is := o.(*multiline); is {
+				e, ok = &m.Entry, true
+			}
+			if ok && e.Visible() && strings.HasPrefix(e.PlaceHolder, placeholder) {
 				return e
 			}
 		}

@@ -146,9 +146,11 @@ func (f *preparing) choose(kind DocumentKind) {
 
 // edit takes a pasted text, or corrects what was understood.
 func (f *preparing) edit(kind DocumentKind, title, text string) {
-	e := area(&text, "Paste the text here.", 8)
+	e := area(&text, pasteHere, 8)
 	d := dialog.NewCustomConfirm(title, "Use this text", "Cancel", e, func(ok bool) {
-		if ok && strings.TrimSpace(e.Text) != "" {
+		if path, is := pastedFile(e.Text); ok && is {
+			f.read(kind, path)
+		} else if ok && strings.TrimSpace(e.Text) != "" {
 			name := f.paper(kind).Name
 			if name == "" {
 				name = "Pasted text"

@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/widget"
 
 	"copilot/app/interview"
 )
@@ -79,8 +78,7 @@ func (w *Window) correctKey() {
 	if w.screen != prompterScreen || w.opts.Ask == nil || !ok || !w.tele.view.running() {
 		return
 	}
-	entry := widget.NewMultiLineEntry()
-	entry.Wrapping = fyne.TextWrapWord
+	entry := newMultiline()
 	entry.SetText(plain(q.Text))
 	ask := func(text string) {
 		if text = strings.TrimSpace(text); text != "" {
@@ -103,15 +101,15 @@ func (w *Window) correctKey() {
 // of several, and a question mark behind words that may be misheard.
 func asked(q interview.Question, r interview.Reader) string {
 	if parts := r.Parts.All; len(parts) > 1 {
-		var b strings.Builder
+		var all []string
 		for _, p := range parts {
 			mark := "○ "
 			if p.Covered {
 				mark = "✓ "
 			}
-			b.WriteString(mark + strings.ReplaceAll(plain(p.Text), " ", "\u00a0") + "  ")
+			all = append(all, mark+plain(p.Text))
 		}
-		return strings.TrimSpace(b.String())
+		return strings.Join(all, " · ")
 	}
 	text := q.Text
 	for _, u := range slices.Backward(q.Unsure) {

@@ -45,6 +45,7 @@ func (w *Window) open(s screen) {
 		w.listening()
 	}
 	w.leaveDesk()
+	w.parts = sheetParts{}
 	switch s {
 	case blankScreen:
 		w.win.SetContent(canvas.NewRectangle(w.look.ground))

@@ -53,11 +53,13 @@ func (w *Window) sheet(title string, body, foot fyne.CanvasObject) fyne.CanvasOb
 	case setupScreen:
 		head.Add(quietIcon(theme.SettingsIcon(), func() { w.open(settingsScreen) }))
 		head.Add(quietIcon(theme.QuestionIcon(), func() { w.open(helpScreen) }))
-	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen:
+	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen,
+		preparedScreen, soundScreen, practiceScreen, pastScreen, pastPageScreen:
 		head.Add(quietIcon(theme.CancelIcon(), w.back))
 	}
-	return container.NewBorder(pad(head, 8, margin), pad(foot, 10, margin), nil, nil,
-		container.NewVScroll(pad(body, 4, margin+2)))
+	scroll := container.NewVScroll(pad(body, 4, margin+2))
+	w.parts = sheetParts{scroll, []fyne.CanvasObject{head, foot}}
+	return container.NewBorder(pad(head, 8, margin), pad(foot, 10, margin), nil, nil, scroll)
 }
 
 func pad(o fyne.CanvasObject, v, h float32) fyne.CanvasObject {

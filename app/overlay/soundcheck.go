@@ -74,6 +74,7 @@ func (w *Window) soundPage() fyne.CanvasObject {
 			row.set(s.Lanes[c], audio.Channel(c))
 		}
 		words.set(plain(s.NoWords), "")
+		words.Hidden = s.NoWords == ""
 		record.SetText("Record 10 seconds")
 		if s.Record > 0 {
 			record.SetText(fmt.Sprintf("Recording… %.0f s", s.Record.Seconds()))
@@ -84,6 +85,7 @@ func (w *Window) soundPage() fyne.CanvasObject {
 		}
 	}
 	show(SoundState{})
+	problem.Hide()
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.desk.leave = cancel
 	settings := w.settings
@@ -101,7 +103,10 @@ func (w *Window) soundPage() fyne.CanvasObject {
 		if err == nil {
 			return nil
 		}
-		return func() { problem.set(upper(err.Error()), "") }
+		return func() {
+			problem.set(upper(err.Error()), "")
+			problem.Show()
+		}
 	})
 	body := container.NewVBox(
 		flush(sentence("Say a few words, and let the computer play something: a video, or the call's test sound. Nothing is charged, and nothing is stored.")),
