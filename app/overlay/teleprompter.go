@@ -292,7 +292,7 @@ func (t *teleprompter) showSentences(v view) bool {
 	}
 	changed := banner != t.banner.loud || note != t.note.loud
 	t.banner.paint(pick(serious, t.look.warn, t.look.muted))
-	t.note.paint(pick(v.problem != "" || v.status == interview.AnswerFailed, t.look.warn, t.look.muted))
+	t.note.paint(pick(v.problem != "" || v.status == interview.AnswerFailed || v.wild != "" && note == plain(v.wild), t.look.warn, t.look.muted))
 	t.banner.set(banner, "")
 	t.note.set(note, "")
 	return changed

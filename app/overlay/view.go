@@ -123,6 +123,9 @@ func (v view) phaseWord() string {
 	case interview.Thinking:
 		return "Thinking"
 	case interview.Answering:
+		if v.draft {
+			return "Draft"
+		}
 		return "Answering"
 	case interview.Paused:
 		return "Paused"
