@@ -167,8 +167,8 @@ func (w *Window) refreshAccount(was Account) {
 	switch {
 	case w.screen == setupScreen && w.hostedRow != nil:
 		w.fillHostedRow()
-	case w.screen == accountScreen && was != w.account:
-		w.open(accountScreen)
+	case (w.screen == accountScreen || w.screen == settingsScreen && w.part == partAccount) && was != w.account:
+		w.open(w.screen)
 	case w.screen == signInScreen && w.account.SignedIn && !w.signing.newPassword:
 		w.back()
 	}

@@ -49,6 +49,12 @@ func everyScreen() []screenshot {
 			w.open(s)
 		}
 	}
+	settings := func(part string) func(*testWindow) {
+		return func(w *testWindow) {
+			w.part = part
+			page(settingsScreen)(w)
+		}
+	}
 	signIn := func(s signing) func(*testWindow) {
 		return func(w *testWindow) {
 			w.account, w.signing = Account{}, s
@@ -103,7 +109,12 @@ func everyScreen() []screenshot {
 		{"practice", page(practiceScreen), 0},
 		{"history", page(pastScreen), 0},
 		{"debrief", page(pastPageScreen), 1700},
-		{"settings", page(settingsScreen), 1300},
+		{"settings-audio", settings(partAudio), 0},
+		{"settings-answers", settings(partAnswers), 0},
+		{"settings-appearance", settings(partAppearance), 560},
+		{"settings-keys", settings(partKeys), 0},
+		{"settings-account", settings(partAccount), 0},
+		{"settings-privacy", settings(partPrivacy), 0},
 		{"keys", page(helpScreen), 1150},
 		{"sign-in", signIn(signing{email: "ada@example.com", problem: "The e-mail address or the password is wrong."}), 0},
 		{"sign-in-code", signIn(signing{email: "ada@example.com", code: true, purpose: CodeSignUp}), 0},

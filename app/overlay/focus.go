@@ -78,6 +78,40 @@ func holds(part, o fyne.CanvasObject) bool {
 	return false
 }
 
+// focusOn is what has the focus; empty: nothing.
+func (w *Window) focusOn() string {
+	if o, ok := w.win.Canvas().Focused().(fyne.CanvasObject); ok {
+		return focusName(o)
+	}
+	return ""
+}
+
+// refocus gives the focus to what is called so on the page that was made anew.
+func (w *Window) refocus(name string) {
+	if f := called(w.win.Content(), name); name != "" && f != nil {
+		w.win.Canvas().Focus(f)
+	}
+}
+
+// called returns what can have the focus and is called so.
+func called(o fyne.CanvasObject, name string) fyne.Focusable {
+	switch o := o.(type) {
+	case *fyne.Container:
+		for _, each := range o.Objects {
+			if f := called(each, name); f != nil {
+				return f
+			}
+		}
+	case *container.Scroll:
+		return called(o.Content, name)
+	case fyne.Focusable:
+		if focusName(o.(fyne.CanvasObject)) == name {
+			return o
+		}
+	}
+	return nil
+}
+
 // focusName is what a thing is called; never what is typed into it.
 func focusName(o fyne.CanvasObject) string {
 	switch o := o.(type) {

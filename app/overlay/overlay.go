@@ -150,6 +150,7 @@ type Window struct {
 	closing  bool
 	focused  fyne.Focusable // as it was last looked at
 	parts    sheetParts     // of the page on screen; none: it is no page
+	part     string         // of the settings, seen last
 
 	account   Account
 	signing   signing

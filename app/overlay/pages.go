@@ -54,13 +54,9 @@ func (w *Window) welcome() fyne.CanvasObject {
 	return w.sheet("Before your first interview", body, container.NewHBox(ok))
 }
 
-// appearance is the settings screen.
+// appearance is the settings' part for how everything looks.
 func (w *Window) appearance() fyne.CanvasObject {
-	form := container.New(layout.NewFormLayout())
-	row := func(name string, o fyne.CanvasObject) {
-		form.Add(center(label(name, w.look.bodySize(), w.look.muted, false)))
-		form.Add(o)
-	}
+	form, row := w.form()
 	row("Text size", w.textSizeRow())
 	row("Colours", w.themeRow())
 	w.comfortRows(row)
@@ -77,20 +73,11 @@ func (w *Window) appearance() fyne.CanvasObject {
 		keep.OnChanged = func(on bool) { w.change(func(s *Settings) { s.KeepRunning = on }) }
 		row("", keep)
 	}
-	if w.opts.Updates {
-		row("", w.updatesCheck())
-	}
-
 	body := container.NewVBox(form)
 	if advice := nativeAdvice(); advice != "" {
 		body.Add(flush(sentence(advice)))
 	}
-	if path := w.opts.SettingsPath; path != "" {
-		body.Add(flush(sentence("Settings are kept in " + path + ". They hold no keys and no documents.")))
-	}
-	done := widget.NewButton("Done", w.back)
-	done.Importance = widget.HighImportance
-	return w.sheet("Settings", body, container.NewHBox(done))
+	return body
 }
 
 func (w *Window) textSizeRow() fyne.CanvasObject {

@@ -56,7 +56,7 @@ func (w *Window) open(s screen) {
 	case prompterScreen:
 		w.win.SetContent(w.withDebrief(w.prompter()))
 	case settingsScreen:
-		w.win.SetContent(w.appearance())
+		w.win.SetContent(w.settingsPage())
 	case helpScreen:
 		w.win.SetContent(w.helpPage())
 	case signInScreen:
@@ -100,7 +100,9 @@ func (w *Window) restyle() {
 	if old != nil {
 		w.tele.answer.goOn(old.answer)
 	}
+	on := w.focusOn()
 	w.open(w.screen)
+	w.refocus(on)
 }
 
 // draw shows a state.

@@ -205,27 +205,34 @@ func upper(s string) string {
 
 // choices are the devices, the language, the model and when to answer.
 func (w *Window) choices() fyne.CanvasObject {
-	form := container.New(layout.NewFormLayout())
-	row := func(name string, o fyne.CanvasObject) {
-		form.Add(center(label(name, w.look.bodySize(), w.look.muted, false)))
-		form.Add(o)
-	}
+	form, row := w.form()
 	if w.opts.Devices != nil {
-		mic := w.deviceSelect(func(s *Settings) *string { return &s.Microphone })
-		out := w.deviceSelect(func(s *Settings) *string { return &s.Output })
-		row("Your microphone", mic)
-		row("Interviewer heard on", out)
-		w.job(func(ctx context.Context) func() {
-			d, err := w.opts.Devices(ctx)
-			if err != nil {
-				return nil // main says so in a notice when it matters
-			}
-			return func() {
-				mic.SetOptions(append([]string{systemDefault}, d.Microphones...))
-				out.SetOptions(append([]string{systemDefault}, d.Outputs...))
-			}
-		})
+		w.deviceRows(row)
 	}
+	w.answerRows(row)
+	return form
+}
+
+// deviceRows choose what is heard.
+func (w *Window) deviceRows(row func(name string, o fyne.CanvasObject)) {
+	mic := w.deviceSelect(func(s *Settings) *string { return &s.Microphone })
+	out := w.deviceSelect(func(s *Settings) *string { return &s.Output })
+	row("Your microphone", mic)
+	row("Interviewer heard on", out)
+	w.job(func(ctx context.Context) func() {
+		d, err := w.opts.Devices(ctx)
+		if err != nil {
+			return nil // main says so in a notice when it matters
+		}
+		return func() {
+			mic.SetOptions(append([]string{systemDefault}, d.Microphones...))
+			out.SetOptions(append([]string{systemDefault}, d.Outputs...))
+		}
+	})
+}
+
+// answerRows choose how answers are had.
+func (w *Window) answerRows(row func(name string, o fyne.CanvasObject)) {
 	row("Language", w.languageSelect())
 	if w.opts.Models != nil {
 		row("Answers by", w.modelSelect())
@@ -234,7 +241,6 @@ func (w *Window) choices() fyne.CanvasObject {
 	auto.SetChecked(w.settings.Auto)
 	auto.OnChanged = func(on bool) { w.change(func(s *Settings) { s.Auto = on }) }
 	row("", auto)
-	return form
 }
 
 const systemDefault = "System default"
