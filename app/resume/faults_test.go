@@ -204,11 +204,7 @@ func TestHostileCorpus(t *testing.T) {
 	warm(t)
 	files := hostilePDFs()
 	maps.Copy(files, hostileDOCXs(t))
-	step := 64
-	if raceFactor > 1 {
-		step = 256 // the detector makes children slow to start
-	}
-	maps.Copy(files, truncated(t, "groff.pdf", step))
+	maps.Copy(files, truncated(t, "groff.pdf", 64))
 	maps.Copy(files, truncated(t, "handmade.docx", 64))
 	maps.Copy(files, truncated(t, "libreoffice.docx", 64))
 	good := goodPDF()
@@ -274,7 +270,7 @@ func report(t *testing.T, all []outcome) {
 		if o.took > parseDeadline+slack {
 			t.Errorf("%s took %v", o.name, o.took)
 		}
-		if o.rss > 256<<20 && raceFactor == 1 {
+		if o.rss > max(256<<20, ownPeak()) {
 			t.Errorf("%s took %d MiB", o.name, o.rss>>20)
 		}
 		worst, largest = max(worst, o.took), max(largest, o.rss)
