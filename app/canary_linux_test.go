@@ -5,14 +5,11 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,65 +21,6 @@ const (
 	canaryGroq     = "gsk_canarycanarycanarycanarycanarycanary"
 )
 
-// wire passes bytes on to a server and keeps a copy of what went either way.
-type wire struct {
-	url      string
-	asked    lockedBuffer // by the program
-	answered lockedBuffer
-}
-
-// tap listens in on the way to a server until the end of the test.
-func tap(t *testing.T, to string) *wire {
-	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{url: "http://" + l.Addr().String()}
-	var all sync.WaitGroup
-	pass := func(from net.Conn) {
-		defer from.Close()
-		on, err := net.Dial("tcp", u.Host)
-		if err != nil { // the server is away, which the program is to see
-			return
-		}
-		defer on.Close()
-		stop := make(chan struct{})
-		defer close(stop)
-		all.Go(func() { // the end of the test ends both ways
-			select {
-			case <-t.Context().Done():
-			case <-stop:
-			}
-			from.Close()
-			on.Close()
-		})
-		all.Go(func() {
-			io.Copy(from, io.TeeReader(on, &w.answered))
-			from.Close()
-		})
-		io.Copy(on, io.TeeReader(from, &w.asked))
-	}
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { pass(c) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	return w
-}
-
 // canaries are the secrets of a run, and the wires that they may be seen on.
 type canaries struct {
 	t                       *testing.T
@@ -91,7 +29,7 @@ type canaries struct {
 }
 
 func newCanaries(t *testing.T, s *service) *canaries {
-	return &canaries{t, s, tap(t, s.auth.URL), tap(t, s.url()), tap(t, s.vendors.DeepgramURL())}
+	return &canaries{t, s, tap(t, s.auth.URL, nil), tap(t, s.url(), nil), tap(t, s.vendors.DeepgramURL(), nil)}
 }
 
 // held are the secrets that the person and the program have.
@@ -150,7 +88,7 @@ func (c *canaries) look(d *desktop, env []string, p *process) {
 	c.free("the crash report", report, c.held())
 	c.free("the crash report", report, c.ours())
 	c.bundle(d, env)
-	program, err := binary()
+	program, err := released()
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -209,7 +147,7 @@ func (c *canaries) files(home string) {
 // the next start makes of it.
 func (c *canaries) crash(d *desktop, env []string) string {
 	c.t.Helper()
-	path, err := binary()
+	path, err := released()
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -229,7 +167,7 @@ func (c *canaries) crash(d *desktop, env []string) string {
 	victim.Process.Signal(syscall.SIGQUIT)
 	victim.Wait()
 	c.free("the last words", last.String(), c.ours())
-	next := d.launch(env)
+	next := d.launchReleased(env)
 	var report string
 	d.eventually("a crash report is made", 60*time.Second, func() bool {
 		found, _ := filepath.Glob(filepath.Join(state, reportPrefix+"*.txt"))
@@ -251,7 +189,7 @@ func (c *canaries) crash(d *desktop, env []string) string {
 // bundle searches a support bundle.
 func (c *canaries) bundle(d *desktop, env []string) {
 	c.t.Helper()
-	path, err := binary()
+	path, err := released()
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -84,7 +84,6 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 		SaveKey:      p.saveKey,
 		DeleteKey:    func(ctx context.Context, name string) error { return p.keys.Delete(ctx, name) },
 		Devices:      deviceNames,
-		Models:       p.modelNames,
 	}
 	if p.hosted != nil {
 		options.Hosted = p.hosted
@@ -101,6 +100,10 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	}
 	drawn := make(chan struct{})
 	options.Updates, options.Started = updateAddress(p.getenv) != "", func() { close(drawn) }
+	options.Models = func(ctx context.Context) ([]string, error) {
+		awaitFrame(ctx, drawn)
+		return p.modelNames(ctx)
+	}
 	window := overlay.New(a, options)
 	if begin != nil && settings.NoticeSeen {
 		stage.begin(*begin)
@@ -119,11 +122,15 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 			}
 			return a.OpenURL(u)
 		})
-		running.Go(func() { h.Run(ctx) })
+		running.Go(func() {
+			awaitFrame(ctx, drawn)
+			h.Run(ctx)
+		})
 	}
 	running.Go(func() { only.Run(window.Reveal) })
 	running.Go(func() { p.tellUpdate(ctx, settings.NoUpdates, drawn, updateWait, window.Tell) })
 	running.Go(func() {
+		awaitFrame(ctx, drawn)
 		stage.Run(ctx, window.Show)
 		window.Close()
 	})
@@ -132,6 +139,14 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	only.Close()
 	running.Wait()
 	return nil
+}
+
+// awaitFrame waits for the first frame: nothing is asked of the network before it.
+func awaitFrame(ctx context.Context, drawn <-chan struct{}) {
+	select {
+	case <-drawn:
+	case <-ctx.Done():
+	}
 }
 
 // stage holds one interview after the other, as the window asks for them. Run

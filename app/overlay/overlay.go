@@ -59,7 +59,7 @@ type Options struct {
 	// is nil the window closes at once.
 	Closed func()
 
-	Started func() // called on Fyne's goroutine once the window is there
+	Started func() // called on Fyne's goroutine once the first frame is drawn
 	Updates bool   // the program looks for new versions, unless Settings.NoUpdates
 
 	// ReadDocument understands the file of the résumé or the job description and
@@ -232,8 +232,25 @@ func (w *Window) started() {
 	}
 	w.restoreDocuments()
 	if w.opts.Started != nil {
-		w.opts.Started()
+		onceDrawn(func() {
+			w.opts.Log.Debug("first frame")
+			w.opts.Started()
+		})
 	}
+}
+
+// onceDrawn calls f when a frame has been drawn: Fyne's loop moves animations on
+// right before it draws, so the second time comes after the first frame.
+func onceDrawn(f func()) {
+	times := 0
+	var a *fyne.Animation
+	a = fyne.NewAnimation(time.Minute, func(float32) {
+		if times++; times == 2 {
+			a.Stop()
+			f()
+		}
+	})
+	a.Start()
 }
 
 // release ends everything that Run and New began.
