@@ -45,6 +45,7 @@ type prose struct {
 	drawn map[int][]*canvas.Text // by line
 	set   map[int]line           // the same as they are drawn
 	thumb *canvas.Rectangle
+	mirror
 }
 
 var (
@@ -272,6 +273,9 @@ func (p *prose) draw() {
 		}
 	}
 	p.flow.touched = len(lines)
+	if p.look.comfort.Mirrored {
+		objects = p.mirror.turn(objects, p.Size().Width, p.scale())
+	}
 	p.page.Objects = objects
 	p.drawThumb()
 	if p.onScroll != nil {
@@ -328,7 +332,11 @@ func (p *prose) drawThumb() {
 		p.thumb.FillColor = p.look.muted
 	}
 	size := min(height, max(24, height*height/(height+limit)))
-	p.thumb.Move(fyne.NewPos(p.Size().Width-3, (height-size)*p.offset/max(limit, 1)))
+	x := p.Size().Width - 3
+	if p.look.comfort.Mirrored {
+		x = 0
+	}
+	p.thumb.Move(fyne.NewPos(x, (height-size)*p.offset/max(limit, 1)))
 	p.thumb.Resize(fyne.NewSize(3, size))
 	canvas.Refresh(p.thumb)
 }
