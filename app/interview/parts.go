@@ -215,8 +215,8 @@ func wantOf(ts []string) want {
 
 // What is heard of each kind.
 var (
-	amountsHeard = words(`one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred thousand
-		million percent weeks months years days hours daily weekly monthly half dozen couple`)
+	amountsHeard = words(`two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred thousand
+		million percent week weeks month months year years days hour hours daily weekly monthly half dozen couple`)
 	reasonsHeard = words("because since reason reasons so therefore want wanted")
 	lessonsHeard = words("differently instead learned learnt lesson lessons taught today nowadays would again changed change hindsight")
 	timesHeard   = words("when once after until january february march april may june july august september october november december week month immediately tomorrow")
