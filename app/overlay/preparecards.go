@@ -21,31 +21,34 @@ const writing = "Writing…"
 func (f *preparing) showCards(told string) {
 	f.cards.Objects = nil
 	for i, c := range f.p.Cards {
-		text := newBlock(f.look.bodySize(), 2, f.look.text, f.look.muted)
+		question := newBlock(f.look.bodySize(), 1, f.look.text, f.look.text)
+		question.set(plain(c.Question), "")
+		answer := newBlock(f.look.smallSize(), 1, f.look.muted, f.look.muted)
 		first, _, _ := strings.Cut(c.Answer, "\n")
-		text.set(plain(c.Question), plain(strings.ReplaceAll(first, "**", "")))
+		answer.set(plain(strings.ReplaceAll(first, "**", "")), "")
 		f.cards.Add(f.card(container.NewBorder(nil, nil, nil, center(container.NewHBox(
 			quietIcon(theme.DocumentCreateIcon(), func() { f.editCard(i) }),
 			quietIcon(theme.DeleteIcon(), func() {
 				f.p.Cards = slices.Delete(slices.Clone(f.p.Cards), i, i+1)
 				f.showCards("")
-			}))), center(text))))
+			}))), container.NewVBox(question, answer))))
 	}
-	text := "Likely questions are answered now, in one request with your own Groq key. In the interview such an answer is there at once, marked as prepared, also without a network."
-	name := "Prepare answers"
+	text, lines := "Likely questions are answered now, in one request with your own Groq key. In the interview such an answer is there at once, marked as prepared, also without a network.", 3
+	name, colour := "Prepare answers", f.look.muted
 	if n := len(f.p.Cards); n > 0 {
-		text, name = fmt.Sprintf("%d answers, kept encrypted with this interview. New ones take their place.", n), "Prepare anew"
+		text, lines = fmt.Sprintf("%d answers, kept encrypted with this interview. New ones take their place.", n), 2
+		name = "Prepare anew"
 	}
 	write := widget.NewButton(name, f.writeCards)
-	note := sentence(text)
 	switch {
 	case told == writing:
 		write.Disable()
-		note.SetText("Writing a dozen answers; this takes a few seconds…")
+		text, lines = "Writing a dozen answers; this takes some seconds…", 1
 	case told != "":
-		note.SetText(told)
-		note.Importance = widget.WarningImportance
+		text, lines, colour = told, 3, f.look.warn
 	}
+	note := newBlock(f.look.bodySize(), lines, colour, colour)
+	note.set(text, "")
 	buttons := container.NewHBox(write)
 	if len(f.p.Cards) > 0 {
 		all := widget.NewButton("Delete all", func() {
@@ -55,7 +58,7 @@ func (f *preparing) showCards(told string) {
 		all.Importance = widget.LowImportance
 		buttons.Add(all)
 	}
-	f.cards.Add(flush(note))
+	f.cards.Add(note)
 	f.cards.Add(buttons)
 	f.cards.Refresh()
 }
