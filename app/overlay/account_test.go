@@ -6,9 +6,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"image/png"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -373,92 +370,6 @@ func TestTrayItems(t *testing.T) {
 	alone := newTestWindow(t, Options{})
 	if got := labels(alone); got != "No interview | Start | Hide the window | Settings… | Quit" {
 		t.Error(got)
-	}
-}
-
-// Every page fits into the window, however small, and no sentence runs into what
-// is below it. Pictures of all are left for people to look at.
-func TestAccountPagesFit(t *testing.T) {
-	dir := filepath.Join("..", "..", "build", "screenshots")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, theme := range []string{ThemeDark, ThemeLight, ThemeContrast} {
-		w, _ := hostedWindow(t, nil)
-		w.change(func(s *Settings) { s.Theme = theme })
-		picture := func(name string) {
-			w.run()
-			if min := w.win.Content().MinSize(); min.Width > 560 || min.Height > 460 {
-				t.Errorf("%s needs %v", name, min)
-			}
-			noOverlap(t, name, w)
-			var b bytes.Buffer
-			if err := png.Encode(&b, w.win.Canvas().Capture()); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join(dir, "account-"+name+"-"+strings.ReplaceAll(theme, " ", "-")+".png")
-			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.win.Resize(fyne.NewSize(560, 460))
-		picture("setup-signed-out")
-		w.openSignIn()
-		w.signing.problem = "The e-mail address or the password is wrong."
-		w.open(signInScreen)
-		picture("sign-in")
-		w.signing = signing{email: "ada@example.com", code: true, purpose: CodeSignUp}
-		w.open(signInScreen)
-		picture("code")
-		w.signing = signing{newPassword: true}
-		w.open(signInScreen)
-		picture("password")
-		w.signing = signing{}
-		a := ada
-		a.Buying = true
-		w.showAccount(a)
-		w.open(accountScreen)
-		picture("page")
-		w.open(receiptsScreen)
-		w.work()
-		picture("receipts")
-		s := state(interview0)
-		s.Mode, s.Phase = ModeHosted, interview.Paused
-		a.Buying, a.Hold, a.Minutes = false, HoldMinutes, 0
-		w.showAccount(a)
-		w.Show(s)
-		w.open(prompterScreen)
-		picture("out-of-minutes")
-	}
-}
-
-// noOverlap fails when a text lies under a field or a button.
-func noOverlap(t *testing.T, page string, w *testWindow) {
-	t.Helper()
-	type box struct {
-		what     string
-		from, to fyne.Position
-	}
-	var texts, widgets []box
-	driver := fyne.CurrentApp().Driver()
-	for _, o := range test.LaidOutObjects(w.win.Content()) {
-		at := driver.AbsolutePositionForObject(o)
-		to := at.AddXY(o.Size().Width, o.Size().Height)
-		switch o := o.(type) {
-		case *widget.Label:
-			texts = append(texts, box{o.Text, at.AddXY(0, 6), at.AddXY(o.Size().Width, o.MinSize().Height-6)})
-		case *widget.Entry, *widget.Button:
-			if o.Visible() {
-				widgets = append(widgets, box{fmt.Sprintf("%T", o), at, to})
-			}
-		}
-	}
-	for _, x := range texts {
-		for _, y := range widgets {
-			if x.from.Y < y.to.Y && y.from.Y < x.to.Y && x.from.X < y.to.X && y.from.X < x.to.X {
-				t.Errorf("%s: %q runs into a %s", page, x.what, y.what)
-			}
-		}
 	}
 }
 

@@ -257,7 +257,7 @@ func (w *Window) deletePast(p Past) {
 }
 
 func (w *Window) askWipe() {
-	dialog.ShowConfirm("Delete everything on this computer?", "All prepared interviews and all kept ones are deleted, and the key that opens them.\nThis cannot be undone.", func(yes bool) {
+	d := dialog.NewConfirm("Delete everything on this computer?", "All prepared interviews and all kept ones are deleted, and the key that opens them.\nThis cannot be undone.", func(yes bool) {
 		if !yes {
 			return
 		}
@@ -272,6 +272,10 @@ func (w *Window) askWipe() {
 			}
 		})
 	}, w.win)
+	d.SetConfirmText("Delete everything")
+	d.SetConfirmImportance(widget.DangerImportance)
+	d.SetDismissText("Keep it")
+	d.Show()
 }
 
 func (w *Window) tell(title, sentence string) { dialog.ShowInformation(title, sentence, w.win) }

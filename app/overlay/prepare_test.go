@@ -3,8 +3,6 @@ package overlay
 import (
 	"context"
 	"errors"
-	"image/png"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -237,56 +235,6 @@ func wantText(t *testing.T, w *testWindow, texts ...string) {
 	for _, text := range texts {
 		if !strings.Contains(shown, text) {
 			t.Errorf("no %q in %s", text, shown)
-		}
-	}
-}
-
-// TestDeskPictures draws every screen of the desk in each theme, and writes the
-// pictures to build/screenshots where COPILOT_PICTURES is set.
-func TestDeskPictures(t *testing.T) {
-	d := &deskOf{prepared: []Prepared{examplePrepared(), {ID: "two", Company: "Larkfield", Role: "Backend engineer"}}, past: []Past{examplePast()}, sound: []SoundState{exampleSound()}, voice: "espeak-ng"}
-	for _, theme := range []string{ThemeDark, ThemeLight, ThemeContrast} {
-		w := newDeskWindow(t, d)
-		w.change(func(s *Settings) { s.Theme = theme; s.Prepared, s.PreparedName = "one", "Second round, payments team" })
-		w.desk.editing, w.desk.past = examplePrepared(), examplePast()
-		for _, page := range []struct {
-			name string
-			s    screen
-			size fyne.Size
-		}{
-			{"setup", setupScreen, fyne.NewSize(560, 460)},
-			{"prepared", preparedScreen, fyne.NewSize(560, 460)},
-			{"prepare", prepareScreen, fyne.NewSize(560, 1180)},
-			{"sound", soundScreen, fyne.NewSize(560, 560)},
-			{"practice", practiceScreen, fyne.NewSize(560, 460)},
-			{"history", pastScreen, fyne.NewSize(560, 460)},
-			{"debrief", pastPageScreen, fyne.NewSize(560, 1500)},
-		} {
-			w.open(page.s)
-			waitSoon(t, func() bool { w.run(); return page.s != soundScreen || strings.Contains(onScreen(w), "Hands-Free") })
-			if page.s != soundScreen {
-				w.work()
-			}
-			w.win.Resize(page.size.AddWidthHeight(1, 1)) // Fyne's test driver lays wrapped text out at a resize only
-			w.win.Resize(page.size)
-			if min := w.win.Content().MinSize(); min.Width > 560 {
-				t.Errorf("%s needs a width of %v", page.name, min.Width)
-			}
-			if os.Getenv("COPILOT_PICTURES") == "" {
-				w.leaveDesk()
-				continue
-			}
-			dir := filepath.Join("..", "..", "build", "screenshots")
-			os.MkdirAll(dir, 0o755)
-			f, err := os.Create(filepath.Join(dir, "desk-"+page.name+"-"+strings.ReplaceAll(theme, " ", "-")+".png"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := png.Encode(f, w.win.Canvas().Capture()); err != nil {
-				t.Error(err)
-			}
-			f.Close()
-			w.leaveDesk()
 		}
 	}
 }
