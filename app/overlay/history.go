@@ -208,23 +208,28 @@ func (w *Window) exportPast(p Past, format string) {
 				w.tell("The file was not made", upper(err.Error()))
 				return
 			}
-			d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
-				if err != nil || f == nil {
-					return
-				}
-				_, err = f.Write(data)
-				if cerr := f.Close(); err == nil {
-					err = cerr
-				}
-				if err != nil {
-					w.tell("The file was not saved", "Is the disk full or read-only?")
-				}
-			}, w.win)
-			d.SetFileName(fileName(p) + "." + format)
-			d.Show()
-			d.Resize(w.win.Canvas().Size())
+			w.saveFile(fileName(p)+"."+format, data)
 		}
 	})
+}
+
+// saveFile asks where to, and writes a file there.
+func (w *Window) saveFile(name string, data []byte) {
+	d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
+		if err != nil || f == nil {
+			return
+		}
+		_, err = f.Write(data)
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			w.tell("The file was not saved", "Is the disk full or read-only?")
+		}
+	}, w.win)
+	d.SetFileName(name)
+	d.Show()
+	d.Resize(w.win.Canvas().Size())
 }
 
 // fileName is a name for a file that every system takes.

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -148,18 +148,7 @@ func (w *Window) receiptRow(r Receipt) fyne.CanvasObject {
 
 // saveReceipts asks where to, and writes the file.
 func (w *Window) saveReceipts(all []Receipt) {
-	d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
-		if err != nil || f == nil {
-			return
-		}
-		err = WriteReceipts(f, all)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			w.say("The receipts could not be saved. Is the disk full or read-only?")
-		}
-	}, w.win)
-	d.SetFileName("interview-copilot-receipts.csv")
-	d.Show()
+	var b bytes.Buffer
+	_ = WriteReceipts(&b, all) // a buffer takes everything
+	w.saveFile("interview-copilot-receipts.csv", b.Bytes())
 }

@@ -126,27 +126,10 @@ func (w *Window) privacySettings() fyne.CanvasObject {
 		told = "Settings are kept in " + path + ". " + told
 	}
 	body.Add(w.section("Take your settings along", container.NewVBox(flush(sentence(told)),
-		container.NewHBox(widget.NewButton("Export…", w.exportFile), widget.NewButton("Import…", w.importFile)))))
+		container.NewHBox(widget.NewButton("Export…", func() {
+			w.saveFile("interview-copilot-settings.json", exportSettings(w.settings))
+		}), widget.NewButton("Import…", w.importFile)))))
 	return body
-}
-
-// exportFile asks where to, and writes the settings.
-func (w *Window) exportFile() {
-	d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
-		if err != nil || f == nil {
-			return
-		}
-		_, err = f.Write(exportSettings(w.settings))
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			w.tell("The settings were not exported", "Is the disk full or read-only?")
-		}
-	}, w.win)
-	d.SetFileName("interview-copilot-settings.json")
-	d.Show()
-	d.Resize(w.win.Canvas().Size())
 }
 
 // importFile asks for a file and takes over what it says.
