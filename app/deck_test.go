@@ -99,6 +99,9 @@ func TestDeckIsNotWritten(t *testing.T) {
 	if _, err := r.WriteCards(t.Context(), p); err == nil || !strings.Contains(err.Error(), "once more") {
 		t.Errorf("%v", err)
 	}
+	if err := r.Debrief(t.Context(), overlay.Past{}, nil); err == nil || !strings.HasPrefix(err.Error(), "There are no figures") {
+		t.Errorf("a debrief: %v", err)
+	}
 	r.program.config.GroqURL, r.program.config.GroqKey = "", ""
 	if _, err := r.WriteCards(t.Context(), p); err == nil || !strings.Contains(err.Error(), "your own Groq key") {
 		t.Errorf("%v", err)

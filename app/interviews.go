@@ -128,14 +128,16 @@ func (d *desk) notice(damage []account.Damage, err error) (string, error) {
 func (d *desk) Keep(ctx context.Context, p overlay.Prepared) (overlay.Prepared, error) {
 	kept, err := d.interviews.SavePrepared(ctx, keptPrepared(p), time.Now())
 	if err != nil {
-		return p, &sayError{"It could not be saved. Is the disk full or read-only?", err}
+		d.program.log.Warn("save a prepared interview", "err", err)
+		return p, said(&sayError{"It could not be saved. Is the disk full or read-only?", err})
 	}
 	return shownPrepared(kept), nil
 }
 
 func (d *desk) Discard(_ context.Context, id string) error {
 	if err := d.interviews.DeletePrepared(id); err != nil {
-		return &sayError{"It could not be deleted. Is the disk read-only?", err}
+		d.program.log.Warn("delete a prepared interview", "err", err)
+		return said(&sayError{"It could not be deleted. Is the disk read-only?", err})
 	}
 	return nil
 }

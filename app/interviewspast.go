@@ -155,7 +155,7 @@ func (d *desk) ChangePast(ctx context.Context, p overlay.Past) error {
 	d.mu.Unlock()
 	switch {
 	case unkept:
-		return &sayError{"This interview is not kept, so its notes cannot be. Export it to keep it.", errors.New("change interview: it is not kept")}
+		return said(&sayError{"This interview is not kept, so its notes cannot be. Export it to keep it.", errors.New("change interview: it is not kept")})
 	case p.Online:
 		return said(d.program.hosted.account.Cloud().Change(ctx, keptPast(p)))
 	}
@@ -207,11 +207,11 @@ func figureLines(d *interview.Debrief) []string {
 // minutes answers are to be had in a live session only.
 func (d *desk) Debrief(ctx context.Context, p overlay.Past, delta func(string)) error {
 	if p.Figures == nil {
-		return &sayError{"There are no figures to write about.", errors.New("debrief: no figures")}
+		return said(&sayError{"There are no figures to write about.", errors.New("debrief: no figures")})
 	}
 	answers, err := d.program.ownAnswers(ctx)
 	if err != nil {
-		return &sayError{"Feedback in words is written with your own Groq key; enter one in the set-up. The figures and the three things to practise need none.", err}
+		return said(&sayError{"Feedback in words is written with your own Groq key; enter one in the set-up. The figures and the three things to practise need none.", err})
 	}
 	defer answers.Close()
 	d.mu.Lock()
@@ -232,7 +232,8 @@ func (d *desk) Debrief(ctx context.Context, p overlay.Past, delta func(string)) 
 
 func (d *desk) Wipe(ctx context.Context) error {
 	if err := d.interviews.Wipe(ctx); err != nil {
-		return &sayError{"Something could not be deleted: is the keyring locked, or the disk read-only?", err}
+		d.program.log.Warn("delete everything", "err", err)
+		return said(&sayError{"Something could not be deleted: is the keyring locked, or the disk read-only?", err})
 	}
 	return nil
 }
