@@ -295,7 +295,7 @@ func TestTrayDrivesAHostedInterview(t *testing.T) {
 	tray.press("Receipts…")
 	d.reads("hosted-4-receipts", "Receipts", "$5.00", "120 minutes", "Stopped by you")
 	tray.press("Settings…")
-	d.reads("hosted-5-settings", "Closing the window keeps")
+	d.reads("hosted-5-settings", "Appearance", "Privacy", "Line spacing")
 	tray.press("Quit")
 	if err := p.wait(10 * time.Second); err != nil {
 		t.Errorf("quit: %v", err)
