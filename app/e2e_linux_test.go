@@ -109,7 +109,9 @@ func TestWindowHearsBothSidesAndAnswers(t *testing.T) {
 				said[l.Speaker] += l.Text + " "
 			}
 		}
-		return strings.Contains(said["interviewer"], "nice to meet you") && strings.Contains(said["candidate"], "nine years of experience")
+		// A busy machine's mixer may drop a short word.
+		return strings.Contains(said["interviewer"], "nice to meet you") && strings.Contains(said["candidate"], "nine years") &&
+			strings.Contains(said["candidate"], "experience")
 	})
 	d.screenshot("3-dialogue")
 	if err := p.stop(); err != nil {
