@@ -176,17 +176,18 @@ type Grounds struct {
 	said               []groundLine       // the newest maxSaid
 	common             map[string]float64 // how many lines of the résumé have a stem
 	year               int
-	deaf               bool // to the language: everything is open
+	deaf               bool // to the language, or without documents: everything is open
 }
 
 // maxSaid bounds the utterances of the candidate that are remembered.
 const maxSaid = 200
 
 // NewGrounds prepares a profile's documents. now tells how long "to date" is.
-// Only English is judged; of another language every sentence is open.
+// Only English is judged; of another language every sentence is open, and so it
+// is without a résumé and notes: there is nothing to hold a claim against.
 func NewGrounds(p Profile, now time.Time) Grounds {
 	g := Grounds{common: map[string]float64{}, year: now.Year()}
-	if l := language(p.Language); l != "en" { // the rules are those of English
+	if language(p.Language) != "en" || p.Resume == "" && p.Notes == "" { // the rules are those of English
 		g.deaf = true
 		return g
 	}

@@ -196,3 +196,14 @@ func BenchmarkGrounding(b *testing.B) {
 		})
 	}
 }
+
+// Without a document there is nothing to hold a claim against, so none is marked.
+func TestNothingIsMarkedWithoutDocuments(t *testing.T) {
+	claim := "I led nine engineers at Larkfield for four years."
+	if l := NewGrounds(Profile{Job: "Backend engineer"}, testBegan).Judge(claim); l.Ground != Open {
+		t.Errorf("without documents: %+v", l)
+	}
+	if l := NewGrounds(Profile{Notes: "I like tea."}, testBegan).Judge(claim); l.Ground != Unfounded {
+		t.Errorf("with notes: %+v", l)
+	}
+}
