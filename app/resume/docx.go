@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Limits of a DOCX (goals.md F8).
+// Limits of a DOCX; the fault row is F8.
 const (
 	maxEntries  = 200
 	maxUnpacked = 20 << 20

@@ -48,7 +48,7 @@ func goodPDF() []byte {
 	return pdfFile("", pdfCatalog, pdfPages, pdfPage, stream("", pdfText), pdfFont)
 }
 
-// d10 are the files that hang or kill ledongthuc/pdf (goals.md D10).
+// d10 are the files that hang or kill ledongthuc/pdf.
 func d10(id string) []byte {
 	switch id {
 	case "F1": // unterminated hex string

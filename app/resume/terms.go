@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of Deepgram's keyterm list (vendors/deepgram.md: 500 tokens a request,
+// Limits of Deepgram's keyterm list (its documentation: 500 tokens a request,
 // about 100 terms; over the limit the request is refused).
 const (
 	maxTerms      = 100
