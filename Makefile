@@ -2,9 +2,9 @@
 # Both install the system packages they miss, and nothing on a machine that has them.
 
 ifeq ($(shell uname -s),Linux)
-TAGS := migrated_fynedo,x11
+TAGS := migrated_fynedo,x11,no_emoji
 else
-TAGS := migrated_fynedo
+TAGS := migrated_fynedo,no_emoji
 endif
 BIN := bin/interview-copilot
 

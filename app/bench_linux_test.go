@@ -27,7 +27,7 @@ var released = sync.OnceValues(func() (string, error) {
 	}
 	built = append(built, dir)
 	path := filepath.Join(dir, "interview-copilot")
-	out, err := exec.Command("go", "build", "-tags", "migrated_fynedo,x11", "-ldflags", "-s -w", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", "migrated_fynedo,x11,no_emoji", "-ldflags", "-s -w", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
