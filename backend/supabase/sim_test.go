@@ -25,7 +25,7 @@ import (
 //	COPILOT_SOAK=1    go test -run TestG2_MoneyIsNeverWrong ./backend/supabase   until 10⁶ session-minutes (make soak)
 
 const (
-	seedsInCI   = 1500
+	seedsInCI   = 2000
 	soakMinutes = 1_000_000
 	soakStride  = 8 // every second seed is one of long interviews
 )
