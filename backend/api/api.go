@@ -31,10 +31,22 @@ const (
 	PathCheckoutStatus    = "/checkout/status"
 	PathPortalDone        = "/checkout/portal"
 	PathReceipts          = "/v1/receipts"
+	PathCheck             = "/v1/check"
 )
 
 // HeaderSession names the live session an answer is asked for.
 const HeaderSession = "X-Session"
+
+// HeaderPurpose says, in place of HeaderSession, what an answer outside a session
+// is for. Such answers are few a day, and free for who has minutes or Pro, or
+// had a session in the last day.
+const HeaderPurpose = "X-Purpose"
+
+// Values of HeaderPurpose.
+const (
+	PurposePrepare = "prepare" // likely questions answered ahead
+	PurposeDebrief = "debrief" // an interview or a practice looked back at
+)
 
 // HeaderPersona names the persona an answer is asked of; without it none is.
 const HeaderPersona = "X-Persona"
@@ -54,6 +66,7 @@ const (
 	TooLarge         Code = "too_large"
 	NotFound         Code = "not_found"
 	SlowDown         Code = "slow_down"   // over a rate; RetryAfter says how long
+	DayUsed          Code = "day_used"    // what a day has beside the minutes is used up
 	Unavailable      Code = "unavailable" // the backend or a vendor is away; try again
 )
 
@@ -74,7 +87,7 @@ func (c Code) Status() int {
 		return http.StatusBadRequest
 	case TooLarge:
 		return http.StatusRequestEntityTooLarge
-	case SlowDown:
+	case SlowDown, DayUsed:
 		return http.StatusTooManyRequests
 	}
 	return http.StatusServiceUnavailable
@@ -165,6 +178,16 @@ type Account struct {
 	EndsAt      *time.Time `json:"ends_at,omitempty"` // a cancelled Pro runs until then
 	Models      []string   `json:"models"`
 	Personas    []string   `json:"personas"`
+}
+
+// Check is the right to a sound check with live words (POST /v1/check): a token
+// for one stream, which bears the tag and ends after Seconds. Few a day are free
+// for who has minutes or Pro.
+type Check struct {
+	Token            string `json:"token"`
+	ExpiresInSeconds int    `json:"expires_in_seconds"`
+	Tag              string `json:"tag"`
+	Seconds          int    `json:"seconds"`
 }
 
 // Entry is one line of the ledger (GET /v1/ledger, newest first).

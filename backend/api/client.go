@@ -54,6 +54,12 @@ func (c *Client) Receipts(ctx context.Context, before time.Time) (Receipts, erro
 	return r, c.call(ctx, http.MethodGet, PathReceipts, q, nil, &r)
 }
 
+// Check returns a token for a sound check; nothing is charged.
+func (c *Client) Check(ctx context.Context) (Check, error) {
+	var k Check
+	return k, c.call(ctx, http.MethodPost, PathCheck, nil, struct{}{}, &k)
+}
+
 // Checkout returns the payment page for a price.
 func (c *Client) Checkout(ctx context.Context, p Price) (Page, error) {
 	var page Page

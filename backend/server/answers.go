@@ -12,6 +12,7 @@ import (
 
 	"copilot/backend/api"
 	"copilot/backend/upstream"
+	"copilot/billing"
 )
 
 // complete passes an answer on from the vendor, event by event. It is tied to
@@ -27,13 +28,14 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, p person) {
 	}
 	control := http.NewResponseController(w)
 	control.SetReadDeadline(time.Time{}) // from here on reading only tells that the client has gone
-	request, tokens, err := s.admit(r, p, body)
+	a, err := s.admit(r, p, body)
 	if err != nil {
 		writeError(w, r, err)
 		return
 	}
-	done, wait, ok := s.usage.answer(p.ID, tokens)
+	done, wait, ok := s.usage.answer(p.ID, a.tokens)
 	if !ok {
+		s.giveBack(r.Context(), p, a.use)
 		s.metrics.answers.WithLabelValues("capped").Inc()
 		writeError(w, r, slowDown(wait))
 		return
@@ -42,9 +44,12 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, p person) {
 	defer func() { done(used.PromptTokens + used.CompletionTokens) }()
 
 	began := time.Now()
-	answer, err := s.groq.Answer(r.Context(), request)
+	answer, err := s.groq.Answer(r.Context(), a.request)
 	s.metrics.called("groq", "answer", began, err)
 	if err != nil {
+		if r.Context().Err() == nil { // who left may have had the vendor begin
+			s.giveBack(r.Context(), p, a.use)
+		}
 		s.metrics.answers.WithLabelValues("refused").Inc()
 		writeError(w, r, err)
 		return
@@ -62,34 +67,61 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, p person) {
 	s.finish(r.Context(), out, err)
 }
 
-// admit checks a request against the session and the plan, and returns it as
-// the vendor is to see it, with about how many tokens it will take.
-func (s *Server) admit(r *http.Request, p person, body []byte) ([]byte, int, error) {
+// admitted is a request that may go to the vendor, as the vendor is to see it.
+type admitted struct {
+	request []byte
+	tokens  int    // about how many it will take
+	use     string // the id of a use beside the minutes; empty: within a session
+}
+
+// admit checks a request against the session, or what there is beside one, and
+// the plan.
+func (s *Server) admit(r *http.Request, p person, body []byte) (a admitted, err error) {
 	c, err := parseCompletion(body)
 	if err != nil {
-		return nil, 0, err
+		return a, err
 	}
-	live, err := s.liveFor(r.Context(), p, r.Header.Get(api.HeaderSession))
+	var pro bool
+	session, purpose := r.Header.Get(api.HeaderSession), r.Header.Get(api.HeaderPurpose)
+	if session == "" && purpose != "" {
+		use, err := s.admitAside(r.Context(), p, purpose)
+		if err != nil {
+			return a, err
+		}
+		a.use, pro = use.ID, use.Unlimited
+	} else {
+		live, err := s.liveFor(r.Context(), p, session)
+		if err != nil {
+			return a, err
+		}
+		noteOf(r.Context()).session = live.ID
+		if live.Paused {
+			return a, refuse(api.SessionPaused)
+		}
+		pro = live.Unlimited
+	}
+	if err = s.fit(c, r.Header.Get(api.HeaderPersona), rights(pro)); err == nil {
+		a.request, err = c.encode(instructions[r.Header.Get(api.HeaderPersona)])
+	}
 	if err != nil {
-		return nil, 0, err
+		s.giveBack(r.Context(), p, a.use)
 	}
-	noteOf(r.Context()).session = live.ID
-	if live.Paused {
-		return nil, 0, refuse(api.SessionPaused)
-	}
-	may := rights(live.Unlimited)
+	a.tokens = c.estimate()
+	return a, err
+}
+
+// fit checks model and persona against the plan; without a model, it chooses.
+func (s *Server) fit(c *completion, persona string, may billing.Rights) error {
 	if c.Model == "" {
 		c.Model = s.models(may)[0]
 	}
 	if !slices.Contains(may.Models, c.Model) {
-		return nil, 0, notInPlan("model", c.Model, rights(true).Models)
+		return notInPlan("model", c.Model, rights(true).Models)
 	}
-	persona := r.Header.Get(api.HeaderPersona)
 	if persona != "" && !slices.Contains(may.Personas, persona) {
-		return nil, 0, notInPlan("persona", persona, rights(true).Personas)
+		return notInPlan("persona", persona, rights(true).Personas)
 	}
-	request, err := c.encode(instructions[persona])
-	return request, c.estimate(), err
+	return nil
 }
 
 // notInPlan tells what is unknown from what belongs to Pro.

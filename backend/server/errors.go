@@ -29,6 +29,7 @@ var sentences = map[api.Code]string{
 	api.TooLarge:         "The request is too long. Shorten the résumé or the job description.",
 	api.NotFound:         "The server does not know this request. Please update the program.",
 	api.SlowDown:         "Too many requests. It goes on in a moment.",
+	api.DayUsed:          "What a day has beside your minutes is used up. There is more tomorrow.",
 	api.Unavailable:      "The server is away for a moment. It is tried again.",
 }
 
@@ -70,6 +71,13 @@ func storeError(err error) *api.Error {
 	}
 	if _, ok := errors.AsType[*supabase.LostError](err); ok {
 		return refuse(api.NoSession)
+	}
+	if often, ok := errors.AsType[*supabase.TooOftenError](err); ok {
+		e := slowDown(often.Wait)
+		if often.Wait > time.Minute {
+			e.Code, e.Message = api.DayUsed, sentences[api.DayUsed]
+		}
+		return e
 	}
 	switch {
 	case errors.Is(err, billing.ErrOutOfMinutes):

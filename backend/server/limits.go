@@ -38,12 +38,18 @@ type Limits struct {
 	Parallel int // answers at a time
 	Opens    int // session sockets opened a minute
 	Grants   int // Deepgram tokens a minute and session
+
+	// Beside the minutes, without a session, for all instances together.
+	Checks, ChecksADay int // sound checks a minute and a day
+	Asides, AsidesADay int // answers before and after interviews
 }
 
 // DefaultLimits leave a person who is interviewed, with drafts of answers that
-// are thrown away, far from any of them.
+// are thrown away, far from any of them. What is beside the minutes is for an
+// evening of preparation; what it may cost us at most, say check and admitAside.
 func DefaultLimits() Limits {
-	return Limits{Requests: 40, Tokens: 200_000, Parallel: 4, Opens: 20, Grants: 3}
+	return Limits{Requests: 40, Tokens: 200_000, Parallel: 4, Opens: 20, Grants: 3,
+		Checks: 2, ChecksADay: 6, Asides: 3, AsidesADay: 12}
 }
 
 // usage keeps count of what each person spends. It forgets who spends nothing.

@@ -31,6 +31,7 @@ type metrics struct {
 	upstreamSeconds *prometheus.HistogramVec
 	upstreamErrors  *prometheus.CounterVec
 	grants          *prometheus.CounterVec
+	beside          *prometheus.CounterVec
 	checkouts       *prometheus.CounterVec
 	webhooks        *prometheus.CounterVec // type, outcome
 	webhookSeconds  prometheus.Histogram
@@ -77,6 +78,7 @@ func newMetrics() *metrics {
 	m.upstreamSeconds = seconds("upstream_seconds", "Until a vendor accepted or refused.", short, "vendor", "operation")
 	m.upstreamErrors = counter("upstream_errors_total", "Failures of vendors.", "vendor", "kind")
 	m.grants = counter("grants_total", "Deepgram tokens by outcome.", "outcome")
+	m.beside = counter("uses_beside_total", "Sound checks and answers outside sessions, by what for and outcome.", "purpose", "outcome")
 	m.checkouts = counter("checkouts_total", "Payment pages asked for, by price and outcome.", "price", "outcome")
 	m.webhooks = counter("webhooks_total", "Events of Stripe by type and what came of them.", "type", "outcome")
 	m.webhookSeconds = one(seconds("webhook_seconds", "How long an event of Stripe took.", short))

@@ -84,8 +84,11 @@ func (s *Server) auditDay(ctx context.Context, told map[string]int) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Reconcile(ctx, from, to, booked, told)
-	return err
+	r, err := s.Reconcile(ctx, from, to, booked, told)
+	if err != nil {
+		return err
+	}
+	return s.closeChecks(ctx, r.Over)
 }
 
 // Reconcile fetches the streams of the period, compares them with booked, and

@@ -46,6 +46,9 @@ type Store interface {
 	Listen(ctx context.Context, log *slog.Logger, changed func(user string)) error
 	Account(ctx context.Context, user string) (supabase.Account, error)
 	Ledger(ctx context.Context, user string, before int64, limit int) ([]supabase.Entry, error)
+	UseBeside(ctx context.Context, user string, kind supabase.UseKind, aMinute, aDay int) (supabase.Use, error)
+	ReturnBeside(ctx context.Context, user, id string) error
+	Overdrawn(ctx context.Context, ids []string) error
 	SessionsBetween(ctx context.Context, from, to time.Time) ([]supabase.Receipt, error)
 	Ping(ctx context.Context) error
 	Till
@@ -155,6 +158,7 @@ func (s *Server) Handler() *http.ServeMux {
 	const small = 4 << 10
 	route("GET "+api.PathSession, small, s.signedIn(s.openSession))
 	route("POST "+api.PathCompletions, maxRequest, s.signedIn(s.complete))
+	route("POST "+api.PathCheck, small, s.signedIn(s.check))
 	route("GET "+api.PathModels, small, s.signedIn(s.listModels))
 	route("GET "+api.PathAccount, small, s.signedIn(s.showAccount))
 	route("GET "+api.PathLedger, small, s.signedIn(s.showLedger))
