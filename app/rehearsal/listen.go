@@ -21,8 +21,9 @@ var handshakeErrors = map[int][2]string{
 	http.StatusTooManyRequests: {"TOO_MANY_REQUESTS", "Too many requests. Please try again later."},
 }
 
-// listen is GET /v1/listen. The handler's goroutine is the connection's.
-func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
+// listen is GET /v1/listen, where parse is parseParams, and /v2/listen, where it
+// is parseFlux. The handler's goroutine is the connection's.
+func (s *Server) listen(w http.ResponseWriter, r *http.Request, parse func(url.Values) (params, error)) {
 	subprotocol, ok := s.listenAuth(r)
 	if !ok {
 		s.refuse(w, http.StatusUnauthorized, "INVALID_AUTH", "Invalid credentials.")
@@ -33,7 +34,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusBadRequest, "INVALID_QUERY_PARAMETER", "the query cannot be read")
 		return
 	}
-	p, err := parseParams(query)
+	p, err := parse(query)
 	if bad := (*paramError)(nil); errors.As(err, &bad) {
 		s.refuse(w, http.StatusBadRequest, bad.code, bad.message)
 		return
@@ -120,6 +121,10 @@ func newStream(s *Server, p params, faults ListenFaults) *stream {
 	lanes := 1
 	if p.multichannel {
 		lanes = p.channels
+	}
+	if p.flux != nil {
+		st.lanes = []hearer{newTurns(s.interview.reference(), p, faults, st.sayFlux)}
+		return st
 	}
 	for c := range lanes {
 		st.lanes = append(st.lanes, newLane(s.interview.reference(), [2]int{c, lanes}, p, st.meta, faults, st.send))

@@ -376,7 +376,8 @@ func TestListenRoutes(t *testing.T) {
 	}{
 		{http.MethodGet, "/v1/listen?" + usualQuery, http.StatusBadRequest},
 		{http.MethodPost, "/v1/listen?" + usualQuery, http.StatusMethodNotAllowed},
-		{http.MethodGet, "/v2/listen?" + usualQuery, http.StatusNotFound},
+		{http.MethodGet, "/v2/listen?" + usualQuery, http.StatusBadRequest},
+		{http.MethodGet, "/v3/listen?" + usualQuery, http.StatusNotFound},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), tt.method, s.DeepgramURL()+tt.path, nil)
 		if err != nil {

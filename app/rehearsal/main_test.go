@@ -54,11 +54,15 @@ func dial(t *testing.T, s *Server, query string) *websocket.Conn {
 }
 
 func dialWith(s *Server, query string, h http.Header) (*websocket.Conn, *http.Response, error) {
+	return dialTo(s, "/v1/listen?"+query, h)
+}
+
+func dialTo(s *Server, route string, h http.Header) (*websocket.Conn, *http.Response, error) {
 	d := websocket.Dialer{HandshakeTimeout: 30 * time.Second}
 	if p, ok := s.opts.Listener.(*pipeListener); ok {
 		d.NetDialContext = p.dial
 	}
-	return d.Dial("ws"+s.DeepgramURL()[len("http"):]+"/v1/listen?"+query, h)
+	return d.Dial("ws"+s.DeepgramURL()[len("http"):]+route, h)
 }
 
 // pipeListener serves in memory, so that a test can run in virtual time.

@@ -23,6 +23,7 @@ type params struct {
 	vadEvents      bool
 	endpointing    time.Duration // 0: off
 	utteranceEnd   time.Duration // 0: off
+	flux           *fluxParams   // of /v2/listen; nil: /v1/listen
 }
 
 // The parameters of /v1/listen, from Deepgram's asyncapi.yml and its pages on
@@ -65,7 +66,7 @@ func badParam(format string, args ...any) error {
 // parseParams checks a query as strictly as Deepgram does. What Deepgram is
 // silent about (unknown or doubled names) is refused too, for it is a mistake.
 func parseParams(q url.Values) (params, error) {
-	if err := checkNames(q); err != nil {
+	if err := checkNames(q, boolParams, singleParams, repeatedParams); err != nil {
 		return params{}, err
 	}
 	model := q.Get("model")
@@ -89,10 +90,10 @@ func parseParams(q url.Values) (params, error) {
 	return p, nil
 }
 
-func checkNames(q url.Values) error {
+func checkNames(q url.Values, bools, singles, several []string) error {
 	for name, values := range q {
-		isBool, repeated := slices.Contains(boolParams, name), slices.Contains(repeatedParams, name)
-		if !isBool && !repeated && !slices.Contains(singleParams, name) {
+		isBool, repeated := slices.Contains(bools, name), slices.Contains(several, name)
+		if !isBool && !repeated && !slices.Contains(singles, name) {
 			return badParam("unknown query parameter `%s`", name)
 		}
 		if len(values) > 1 && !repeated {
@@ -138,11 +139,7 @@ func checkTerms(q url.Values, p *params) error {
 	if q.Has("keywords") && nova3 {
 		return badParam("`keywords` is not supported by nova-3; use `keyterm`")
 	}
-	tokens := 0
-	for _, term := range q["keyterm"] {
-		tokens += keytermTokens(term)
-	}
-	if tokens > 500 {
+	if tooMany(q["keyterm"]) {
 		return badParam("Keyterm limit exceeded. The maximum number of tokens across all keyterms is 500.")
 	}
 	if len(q["keywords"]) > 100 {
@@ -154,6 +151,14 @@ func checkTerms(q url.Values, p *params) error {
 		}
 	}
 	return nil
+}
+
+func tooMany(keyterms []string) bool {
+	tokens := 0
+	for _, term := range keyterms {
+		tokens += keytermTokens(term)
+	}
+	return tokens > 500
 }
 
 // keytermTokens estimates a term's tokens: Deepgram does not say how it counts,

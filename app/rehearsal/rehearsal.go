@@ -205,7 +205,8 @@ func (s *Server) Drop() {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/listen", s.listen)
+	mux.HandleFunc("GET /v1/listen", func(w http.ResponseWriter, r *http.Request) { s.listen(w, r, parseParams) })
+	mux.HandleFunc("GET /v2/listen", func(w http.ResponseWriter, r *http.Request) { s.listen(w, r, parseFlux) })
 	mux.HandleFunc("POST /v1/auth/grant", s.grant)
 	mux.HandleFunc("POST /openai/v1/chat/completions", s.chat)
 	mux.HandleFunc("GET /openai/v1/models", s.models)

@@ -29,20 +29,28 @@ const (
 	reasonTooFast     = "RATE: audio came faster than 1.25 times real time"
 )
 
-// stream is one connection to /v1/listen. run's goroutine owns it, but for conn
+// hearer is what hears one channel.
+type hearer interface {
+	hear(samples []int16)
+	finalize() // what was said is to be settled now
+	end()      // the client says goodbye
+}
+
+// stream is one connection to /v1/listen or /v2/listen. run's goroutine owns it, but for conn
 // and heard, which Server.mu guards.
 type stream struct {
 	server *Server
 	params params
 	faults ListenFaults
 	meta   resultMeta
-	lanes  []*lane
+	lanes  []hearer
 	pace   pace
 	conn   *websocket.Conn
 	heard  *Heard
 
 	samples int       // received, of each channel
 	digest  hash.Hash // of everything received
+	said    int       // messages of Flux, which numbers them
 	broken  error     // the first failed write
 }
 
@@ -51,7 +59,17 @@ func (st *stream) run() {
 	stop := context.AfterFunc(st.server.ctx, func() { _ = st.conn.Close() })
 	defer stop()
 	st.conn.SetReadLimit(messageLimit)
-	deadline := time.Now().Add(idleLimit)
+	limit, text, flux := idleLimit, st.text, st.params.flux != nil
+	if flux {
+		limit, text = fluxIdleLimit, st.fluxText
+		pong := st.conn.PingHandler()
+		st.conn.SetPingHandler(func(data string) error { // it holds a Flux stream
+			_ = st.conn.SetReadDeadline(time.Now().Add(limit))
+			return pong(data)
+		})
+		st.sayFlux("Connected", nil)
+	}
+	deadline := time.Now().Add(limit)
 	for st.broken == nil {
 		_ = st.conn.SetReadDeadline(deadline) // a dead connection fails in the read
 		kind, data, err := st.conn.ReadMessage()
@@ -66,14 +84,14 @@ func (st *stream) run() {
 		if kind == websocket.BinaryMessage {
 			more = st.audio(data)
 		} else {
-			more = st.text(data)
+			more = text(data)
 		}
 		if !more {
 			return
 		}
 		// Text does not hold a stream that has had no sound yet.
-		if st.samples > 0 {
-			deadline = time.Now().Add(idleLimit)
+		if st.samples > 0 || flux {
+			deadline = time.Now().Add(limit)
 		}
 	}
 }
@@ -94,6 +112,9 @@ func (st *stream) audio(data []byte) bool {
 		st.server.violation("TEXT_AS_AUDIO", "a control message was sent as binary: it is taken for sound")
 	}
 	n := len(data) / (2 * p.channels)
+	if p.flux != nil && timeAt(n) > fluxMessage {
+		st.server.violation("CHUNK", "a message to Flux should hold 80 ms of sound")
+	}
 	if !st.pace.take(time.Now(), timeAt(n)) {
 		st.punish("RATE", websocket.ClosePolicyViolation, reasonTooFast)
 		return false
@@ -180,12 +201,8 @@ func (st *stream) text(data []byte) bool {
 }
 
 func (st *stream) configure(keyterms []string) {
-	tokens := 0
-	for _, term := range keyterms {
-		tokens += keytermTokens(term)
-	}
 	reply := "ConfigureSuccess"
-	if !nova3Model.MatchString(st.params.model) || tokens > 500 {
+	if !nova3Model.MatchString(st.params.model) || tooMany(keyterms) {
 		reply = "ConfigureFailure"
 		st.server.violation("INVALID_MESSAGE", "Configure needs nova-3 and at most 500 tokens of keyterms")
 	}
@@ -194,6 +211,10 @@ func (st *stream) configure(keyterms []string) {
 
 // end gives the last words and says goodbye.
 func (st *stream) end() {
+	if st.params.flux != nil {
+		st.endFlux()
+		return
+	}
 	for _, l := range st.lanes {
 		l.end()
 	}

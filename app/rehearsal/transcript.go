@@ -81,17 +81,12 @@ type lane struct {
 	faults ListenFaults
 	send   func(message any)
 
+	ear
 	matcher *matcher
-	rest    []int16 // less than a hop
-	now     time.Duration
 
 	begin       time.Duration // of the open piece
 	words       []heardWord   // of the open piece
 	lastInterim time.Duration
-
-	loud     time.Duration // how long it has been loud without a break
-	speaking bool
-	lastLoud time.Duration
 
 	owing       bool // finals with words, and no speech_final since
 	open        bool // words were heard since the last UtteranceEnd
@@ -111,20 +106,59 @@ func newLane(ref *reference, index [2]int, p params, meta resultMeta, faults Lis
 	return l
 }
 
-// hear takes the channel's next samples.
-func (l *lane) hear(samples []int16) {
-	l.rest = append(l.rest, samples...)
-	at := 0
-	for ; at+hop <= len(l.rest); at += hop {
-		l.step(l.rest[at : at+hop])
-	}
-	l.rest = l.rest[:copy(l.rest, l.rest[at:])]
+// ear cuts a channel's sound into hops and tells voice from quiet.
+type ear struct {
+	rest     []int16 // less than a hop
+	now      time.Duration
+	loud     time.Duration // how long it has been loud without a break
+	speaking bool
+	lastLoud time.Duration
 }
+
+// take gives step the channel's next samples hop by hop.
+func (e *ear) take(samples []int16, step func(hop []int16)) {
+	e.rest = append(e.rest, samples...)
+	at := 0
+	for ; at+hop <= len(e.rest); at += hop {
+		e.now += hopDuration
+		step(e.rest[at : at+hop])
+	}
+	e.rest = e.rest[:copy(e.rest, e.rest[at:])]
+}
+
+// listen is the voice activity detection: it says how long a pause has lasted,
+// zero while there is sound, and whether a voice has just begun.
+func (e *ear) listen(samples []int16) (pause time.Duration, began bool) {
+	sum := 0
+	for _, s := range samples {
+		sum += int(s) * int(s)
+	}
+	if sum < tooQuiet*tooQuiet*len(samples) {
+		e.loud = 0
+		pause = e.now - e.lastLoud
+		if pause >= endOfVoice {
+			e.speaking = false
+		}
+		return pause, false
+	}
+	e.loud += hopDuration
+	e.lastLoud = e.now
+	began = !e.speaking && e.loud >= onset
+	e.speaking = e.speaking || began
+	return 0, began
+}
+
+// hear takes the channel's next samples.
+func (l *lane) hear(samples []int16) { l.take(samples, l.step) }
 
 func (l *lane) step(samples []int16) {
 	l.matcher.add(samples)
-	l.now += hopDuration
-	paused := l.listen(samples)
+	pause, began := l.listen(samples)
+	if began && l.params.vadEvents {
+		l.send(speechStartedMessage{"SpeechStarted", l.index, (l.now - l.loud).Seconds()})
+	}
+	// A word is decided up to 40 ms after its end: a shorter pause is no use.
+	paused := l.params.endpointing > 0 && pause >= max(l.params.endpointing, 5*hopDuration)
 	switch {
 	case paused && (len(l.words) > 0 || l.owing):
 		l.final(l.now, true)
@@ -136,33 +170,6 @@ func (l *lane) step(samples []int16) {
 		l.final(l.now, false)
 	}
 	l.endUtterance()
-}
-
-// listen is the voice activity detection: it says whether there has been a
-// pause as long as the endpointing parameter.
-func (l *lane) listen(samples []int16) (paused bool) {
-	sum := 0
-	for _, s := range samples {
-		sum += int(s) * int(s)
-	}
-	if sum < tooQuiet*tooQuiet*len(samples) {
-		l.loud = 0
-		// A word is decided up to 40 ms after its end: a shorter pause is no use.
-		pause := l.now - l.lastLoud
-		if pause >= endOfVoice {
-			l.speaking = false
-		}
-		return l.params.endpointing > 0 && pause >= max(l.params.endpointing, 5*hopDuration)
-	}
-	l.loud += hopDuration
-	l.lastLoud = l.now
-	if !l.speaking && l.loud >= onset {
-		l.speaking = true
-		if l.params.vadEvents {
-			l.send(speechStartedMessage{"SpeechStarted", l.index, (l.now - l.loud).Seconds()})
-		}
-	}
-	return false
 }
 
 // endUtterance reports the end of speech as the gap between words shows it.
