@@ -8,26 +8,25 @@ import (
 	"copilot/app/account"
 	"copilot/app/interview"
 	"copilot/app/overlay"
+	"copilot/backend/api"
 )
 
-// WriteCards has the person's own answering server answer the likely questions
-// ahead, in one request. With minutes answers are to be had in a live session only.
+// WriteCards has the likely questions answered ahead, in one request.
 func (d *desk) WriteCards(ctx context.Context, shown overlay.Prepared) ([]overlay.Card, error) {
 	p := keptPrepared(shown)
 	if strings.TrimSpace(p.Resume.Text+p.Job.Text) == "" {
 		return nil, said(&sayError{"Add your résumé or the job description first: the answers are made of them.", errors.New("write cards: no document")})
 	}
-	answers, err := d.program.ownAnswers(ctx)
+	answers, err := d.program.answersBeside(ctx, d.modeNow(), api.PurposePrepare)
 	if err != nil {
-		return nil, said(&sayError{"Answers ahead are written with your own Groq key; enter one in the set-up. With minutes, answers are written during the session.", err})
+		return nil, said(noAnswerBeside("Answers ahead are written", err))
 	}
 	defer answers.Close()
-	profile := interview.Profile{Resume: p.Resume.Text, Job: p.Job.Text, Notes: notesOf(p), Language: p.Lang, Style: styleOf(p, overlay.ModeOwnKeys)}
-	fallback := ""
-	if d.program.config.GroqModel == "" && d.program.config.GroqURL == "" {
-		fallback = fallbackModel
+	if answers.hosted && d.cloud() == nil { // personas are Pro's
+		p.Persona, p.Own = account.PersonaStandard, ""
 	}
-	got, err := answers.Complete(ctx, interview.DeckRequest(profile, d.program.config.GroqModel, fallback), func(string) {})
+	profile := interview.Profile{Resume: p.Resume.Text, Job: p.Job.Text, Notes: notesOf(p), Language: p.Lang, Style: styleOf(p, overlay.ModeOwnKeys)}
+	got, err := answers.Complete(ctx, interview.DeckRequest(profile, answers.model, answers.fallback), func(string) {})
 	if err != nil {
 		return nil, said(err)
 	}

@@ -20,11 +20,9 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 	if h == nil {
 		return nil, &sayError{"This build knows no server for minutes. Use your own keys, or set BACKEND_URL, SUPABASE_URL and SUPABASE_ANON_KEY.", errNoServer}
 	}
-	if !h.account.SignedIn() {
-		if err := h.account.Restore(ctx); err != nil && !h.account.SignedIn() {
-			h.notBegun(err)
-			return nil, err
-		}
+	if err := h.restored(ctx); err != nil {
+		h.notBegun(err)
+		return nil, err
 	}
 	l := newLease(h.client, p.log, h.leaseChanged)
 	if err := l.begin(ctx, c.TakeOver); err != nil {
@@ -58,8 +56,8 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 	dial := plan.options.Transcribe
 	plan.options.Transcribe = func(ctx context.Context) (interview.Transcriber, error) {
 		t, err := dial(ctx)
-		if stream, ok := t.(*deepgram.Stream); ok {
-			l.stream.Store(stream)
+		if t, ok := t.(listening); ok {
+			l.redial.Store(t.Redial)
 		}
 		return t, err
 	}

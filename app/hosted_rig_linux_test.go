@@ -62,11 +62,14 @@ type service struct {
 	log     lockedBuffer
 }
 
-func newService(t *testing.T) *service {
+func newService(t *testing.T) *service { return serviceOf(t, nil) }
+
+// serviceOf is newService whose vendors know an interview; nil: the bundled one.
+func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
 	t.Helper()
 	s := &service{t: t, person: authtest.UserID, auth: authtest.New(t)}
 	var err error
-	if s.vendors, err = rehearsal.Start(t.Context(), rehearsal.Options{}); err != nil {
+	if s.vendors, err = rehearsal.Start(t.Context(), rehearsal.Options{Interview: iv}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.vendors.Close)

@@ -27,17 +27,18 @@ type desk struct {
 
 	mu     sync.Mutex
 	retain account.Retention
+	mode   string                       // one of overlay's
 	recent map[string]interview.Profile // of the interviews of this run, by their IDs
 	unkept map[string]bool              // those of them that are kept nowhere
 }
 
 // newDesk returns a desk whose things are kept where this person's data belong.
-func (p *program) newDesk(retain string) (*desk, error) {
+func (p *program) newDesk(s overlay.Settings) (*desk, error) {
 	dir, err := account.VaultDir()
 	if err != nil {
 		return nil, err
 	}
-	return &desk{program: p, interviews: account.NewInterviews(account.NewVault(dir, p.keys)), retain: account.Retention(retain),
+	return &desk{program: p, interviews: account.NewInterviews(account.NewVault(dir, p.keys)), retain: account.Retention(s.Retain), mode: s.Mode,
 		recent: map[string]interview.Profile{}, unkept: map[string]bool{}}, nil
 }
 
@@ -45,7 +46,13 @@ func (p *program) newDesk(retain string) (*desk, error) {
 func (d *desk) changed(s overlay.Settings) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.retain = account.Retention(s.Retain)
+	d.retain, d.mode = account.Retention(s.Retain), s.Mode
+}
+
+func (d *desk) modeNow() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mode
 }
 
 // Run deletes what has been kept for longer than the person wants, at the start

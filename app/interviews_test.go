@@ -39,7 +39,7 @@ func newDeskRig(t *testing.T) *deskRig {
 	t.Cleanup(server.Close)
 	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: io.Discard, keys: account.NewKeys(), log: slog.New(slog.DiscardHandler),
 		config: config{GroqURL: server.GroqURL(), GroqKey: server.GroqKey(), DeepgramURL: server.DeepgramURL(), DeepgramKey: server.DeepgramKey()}}
-	d, err := p.newDesk(overlay.RetainAll)
+	d, err := p.newDesk(overlay.Settings{Mode: overlay.ModeOwnKeys, Retain: overlay.RetainAll})
 	if err != nil {
 		t.Fatal(err)
 	}

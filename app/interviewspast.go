@@ -15,6 +15,7 @@ import (
 	"copilot/app/account"
 	"copilot/app/interview"
 	"copilot/app/overlay"
+	"copilot/backend/api"
 )
 
 // Time for keeping an interview that is over: online, and on this computer, where
@@ -203,21 +204,20 @@ func figureLines(d *interview.Debrief) []string {
 	return lines
 }
 
-// Debrief has the words written by the person's own answering server. With
-// minutes answers are to be had in a live session only.
+// Debrief has the words written, by a model that sees the figures and the questions.
 func (d *desk) Debrief(ctx context.Context, p overlay.Past, delta func(string)) error {
 	if p.Figures == nil {
 		return said(&sayError{"There are no figures to write about.", errors.New("debrief: no figures")})
 	}
-	answers, err := d.program.ownAnswers(ctx)
+	answers, err := d.program.answersBeside(ctx, d.modeNow(), api.PurposeDebrief)
 	if err != nil {
-		return said(&sayError{"Feedback in words is written with your own Groq key; enter one in the set-up. The figures and the three things to practise need none.", err})
+		return said(noAnswerBeside("Feedback in words is written", err))
 	}
 	defer answers.Close()
 	d.mu.Lock()
 	profile, unkept := d.recent[p.ID], d.unkept[p.ID]
 	d.mu.Unlock()
-	got, err := answers.Complete(ctx, p.Figures.Request(profile, d.program.config.GroqModel, ""), delta)
+	got, err := answers.Complete(ctx, p.Figures.Request(profile, answers.model, ""), delta)
 	if err != nil {
 		return said(err)
 	}

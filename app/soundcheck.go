@@ -56,31 +56,33 @@ func (d *desk) SoundCheck(ctx context.Context, s overlay.Settings, show func(ove
 }
 
 // checkWords returns what gives live words in a mode, or why there are none.
-func (p *program) checkWords(mode, language string) (dial func(context.Context) (interview.Transcriber, error), why string) {
-	switch mode {
-	case overlay.ModeRehearsal:
+func (p *program) checkWords(mode, language string) (dial func(context.Context) (liveWords, error), why string) {
+	switch {
+	case mode == overlay.ModeRehearsal:
 		return nil, "Live words come with your own keys or with minutes; the rehearsal needs no devices."
-	case overlay.ModeHosted:
-		return nil, "Live words come with the interview: its first minute is charged when they begin."
+	case mode == overlay.ModeHosted && p.hosted == nil:
+		return nil, "This build knows no server for minutes; live words come with your own keys."
+	case mode == overlay.ModeHosted:
+		return func(ctx context.Context) (liveWords, error) { return p.hostedWords(ctx, language) }, ""
 	}
-	return func(ctx context.Context) (interview.Transcriber, error) {
+	return func(ctx context.Context) (liveWords, error) {
 		key, err := p.key(ctx, account.Deepgram)
 		if err != nil {
-			return nil, err
+			return liveWords{}, err
 		}
 		stream, err := deepgram.Dial(ctx, deepgram.Options{URL: p.config.DeepgramURL, Language: language, OptOut: true, Log: p.log,
 			Credential: keyOf(func(context.Context) (string, error) { return key, nil })})
 		if err != nil {
-			return nil, err
+			return liveWords{}, err
 		}
-		return stream, nil
+		return liveWords{Transcriber: stream}, nil
 	}, ""
 }
 
 // listening is a sound check under way. Its loop owns everything below.
 type listening struct {
 	source interview.Source
-	words  func(context.Context) (interview.Transcriber, error) // nil: no live words
+	words  func(context.Context) (liveWords, error) // nil: no live words
 	wishes <-chan soundWish
 	show   func(overlay.SoundState)
 	play   func(context.Context, []int16) error
@@ -92,6 +94,7 @@ type listening struct {
 	left    int // samples of the recording to come
 	playing chan error
 	live    interview.Transcriber
+	enough  <-chan time.Time // when the live words must end
 }
 
 // Run listens until ctx is done (nil) or no sound can be had at all.
@@ -115,12 +118,12 @@ func (l *listening) Run(outer context.Context) error {
 			}
 		})
 	})
-	dialled := make(chan interview.Transcriber, 1)
+	dialled := make(chan liveWords, 1)
 	if l.words != nil {
 		work.Go(func() {
 			t, err := l.words(ctx)
 			if err != nil {
-				t = failedWords{sentence(err)}
+				t.Transcriber = failedWords{sentence(err)}
 			}
 			dialled <- t
 		})
@@ -129,18 +132,24 @@ func (l *listening) Run(outer context.Context) error {
 	cancel()
 	work.Wait()
 	select {
-	case l.live = <-dialled: // connected too late
+	case t := <-dialled: // connected too late
+		l.live = t.Transcriber
 	default:
 	}
-	if l.live != nil {
-		bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer stop()
-		l.live.Close(bounded) // the words that are left are nobody's
-	}
+	hangUp(l.live)
 	if err := <-ended; outer.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// hangUp ends live words, if there are any; those that are left are nobody's.
+func hangUp(t interview.Transcriber) {
+	if t != nil {
+		ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
+		defer stop()
+		t.Close(ctx)
+	}
 }
 
 // failedWords is why there are no live words.
@@ -151,7 +160,7 @@ func (failedWords) Finalize(audio.Channel)        {}
 func (failedWords) Events() <-chan deepgram.Event { return nil }
 func (failedWords) Close(context.Context) error   { return nil }
 
-func (l *listening) loop(ctx context.Context, frames <-chan audio.Frame, lanes <-chan audio.LaneStatus, dialled <-chan interview.Transcriber, ended chan error, work *sync.WaitGroup) {
+func (l *listening) loop(ctx context.Context, frames <-chan audio.Frame, lanes <-chan audio.LaneStatus, dialled <-chan liveWords, ended chan error, work *sync.WaitGroup) {
 	meters, judge := time.NewTicker(showEvery), time.NewTicker(judgeEvery)
 	defer meters.Stop()
 	defer judge.Stop()
@@ -168,11 +177,18 @@ func (l *listening) loop(ctx context.Context, frames <-chan audio.Frame, lanes <
 		case s := <-lanes:
 			l.lane(s)
 		case t := <-dialled:
-			l.live = t
-			if failed, is := t.(failedWords); is {
+			l.live, words = t.Transcriber, t.Events()
+			if failed, is := t.Transcriber.(failedWords); is {
 				l.state.NoWords = failed.why
 			}
-			words = t.Events()
+			if t.limit > 0 {
+				l.enough = time.After(t.limit)
+			}
+		case <-l.enough:
+			over := l.live
+			l.live, words = nil, nil
+			l.state.NoWords = "That was the free minute of live words. Meters and recording go on; open this page again for more words."
+			work.Go(func() { hangUp(over) })
 		case ev, ok := <-words:
 			if !ok {
 				words = nil

@@ -86,7 +86,7 @@ func (p *program) open(ctx context.Context, begin *choices, observe func(intervi
 	if p.hosted != nil {
 		options.Hosted = p.hosted
 	}
-	if stage.desk, err = p.newDesk(settings.Retain); err != nil {
+	if stage.desk, err = p.newDesk(settings); err != nil {
 		p.log.Warn("nothing can be prepared or kept", "err", err)
 	} else {
 		begun := options.Changed

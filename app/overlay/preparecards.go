@@ -33,7 +33,7 @@ func (f *preparing) showCards(told string) {
 				f.showCards("")
 			}))), container.NewVBox(question, answer))))
 	}
-	text, lines := "Likely questions are answered now, in one request with your own Groq key. In the interview such an answer is there at once, marked as prepared, also without a network.", 3
+	text, lines := "Likely questions are answered now, in one request. In the interview such an answer is there at once, marked as prepared, also without a network.", 3
 	name, colour := "Prepare answers", f.look.muted
 	if n := len(f.p.Cards); n > 0 {
 		text, lines = fmt.Sprintf("%d answers, kept encrypted with this interview. New ones take their place.", n), 2
