@@ -55,6 +55,10 @@ func (d *display) add(f *flag.FlagSet) {
 	f.BoolVar(&d.window, "window", false, "the window, which is what you get anyway unless you ask for --terminal or --jsonl")
 }
 
+func listenFlag(f *flag.FlagSet, c *choices) {
+	f.StringVar(&c.Listen, "listen-model", "", "Deepgram's model: nova-3 (default), nova-2, or flux (sooner, over two connections)")
+}
+
 // rehearse plays the bundled interview.
 func (p *program) rehearse(ctx context.Context, args []string) error {
 	var d display
@@ -63,6 +67,7 @@ func (p *program) rehearse(ctx context.Context, args []string) error {
 	d.add(f)
 	f.DurationVar(&c.From, "from", 0, "begin the recording here, e.g. 40s")
 	f.DurationVar(&c.To, "to", 0, "end the recording here; 0: play it all")
+	listenFlag(f, &c)
 	if err := parse(f, args, 0); err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (p *program) listen(ctx context.Context, args []string) error {
 	f.StringVar(&c.Microphone, "microphone", "", "name of the microphone; see \"devices\"")
 	f.StringVar(&c.Output, "output", "", "name of the output on which the interviewer is heard")
 	f.StringVar(&c.Language, "language", "en", "language of the interview (BCP-47), or multi")
-	f.StringVar(&c.Listen, "listen-model", "", "Deepgram's model: nova-3 (default), nova-2, flux-general-en or flux-general-multi (sooner, over two connections)")
+	listenFlag(f, &c)
 	f.StringVar(&c.Model, "model", "", "the model that answers")
 	f.BoolVar(&hosted, "hosted", false, "with your minutes instead of your own keys; sign in once in the window first")
 	f.BoolVar(&c.Manual, "manual", false, "answer only when asked to")

@@ -255,23 +255,33 @@ func TestU3_ClosingTheWindowEndsTheProgram(t *testing.T) {
 	}
 }
 
-// Without a display the same commands run in the terminal and say so.
+// Without a display the same commands run in the terminal and say so; with Flux,
+// too, which hears over two streams.
 func TestNoDisplayFallsBackToTheTerminal(t *testing.T) {
 	d := newDesktop(t)
-	p := d.launch([]string{"DISPLAY="}, "rehearse", "--from", "6s", "--to", "16s")
-	if err := p.wait(60 * time.Second); err != nil {
-		t.Fatalf("ended with %v", err)
+	programs := map[string]*process{}
+	for route, model := range map[string]string{"/v1/listen": "", "/v2/listen": "flux"} {
+		programs[route] = d.launch([]string{"DISPLAY="}, "rehearse", "--from", "6s", "--to", "16s", "--listen-model", model)
 	}
-	if !strings.Contains(p.stderr.String(), "No window: there is no display") {
-		t.Errorf("it does not say why: %s", p.stderr.String())
-	}
-	var printed strings.Builder
-	for _, l := range p.all() {
-		printed.WriteString(l.Text + "\n")
-	}
-	for _, words := range []string{"Rehearsal: captions and answers come from the recording.", "Question: Walk me through"} {
-		if !strings.Contains(printed.String(), words) {
-			t.Errorf("%q is missing in:\n%s", words, printed.String())
+	for route, p := range programs {
+		if err := p.wait(60 * time.Second); err != nil {
+			t.Fatalf("%s: ended with %v", route, err)
+		}
+		told := p.stderr.String()
+		if !strings.Contains(told, "No window: there is no display") {
+			t.Errorf("it does not say why: %s", told)
+		}
+		if want := map[string]int{"/v1/listen": 1, "/v2/listen": 2}[route]; strings.Count(told, "route="+route) != want || strings.Contains(told, "a vendor would not") {
+			t.Errorf("not %d streams of %s, or not as a vendor wants them: %s", want, route, told)
+		}
+		var printed strings.Builder
+		for _, l := range p.all() {
+			printed.WriteString(l.Text + "\n")
+		}
+		for _, words := range []string{"Rehearsal: captions and answers come from the recording.", "Question: Walk me through", "complete after"} {
+			if !strings.Contains(printed.String(), words) {
+				t.Errorf("%s: %q is missing in:\n%s", route, words, printed.String())
+			}
 		}
 	}
 }

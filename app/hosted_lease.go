@@ -25,9 +25,9 @@ import (
 type lease struct {
 	client *api.Client
 	log    *slog.Logger
-	tell   func(leaseState)                // called after each change, by one goroutine; must not block
-	sound  *gate                           // closed while the interview is held up; nil: goes on, unheard
-	stream atomic.Pointer[deepgram.Stream] // given up at a hold: the next session needs one of its own
+	tell   func(leaseState) // called after each change, by one goroutine; must not block
+	sound  *gate            // closed while the interview is held up; nil: goes on, unheard
+	redial atomic.Value     // func(): gives the connections to Deepgram up, for the next session needs its own
 	wishes chan wish
 
 	// Of Run.
@@ -252,8 +252,8 @@ func (l *lease) reason(why error, lost time.Time) overlay.Hold {
 func (l *lease) standStill(h overlay.Hold, attempt int) {
 	if h != overlay.HoldNone && l.state.Hold == overlay.HoldNone {
 		l.sound.open(false)
-		if s := l.stream.Load(); s != nil {
-			s.Redial() // which waits for the next session's grant
+		if redial, ok := l.redial.Load().(func()); ok {
+			redial() // which waits for the next session's grant
 		}
 		if !l.paused {
 			l.do(interview.Pause)

@@ -22,6 +22,7 @@ type running struct {
 	stage  *stage
 	screen *screenOf
 	tape   *tape
+	model  string       // Deepgram's; empty: the usual one
 	page   atomic.Value // the newest that the browser was sent to
 	leave  func()       // ends the program and waits for it
 }
@@ -52,7 +53,7 @@ func (s *service) launch() *running {
 }
 
 func (r *running) start(takeOver bool) {
-	r.stage.begin(choices{Mode: overlay.ModeHosted, TakeOver: takeOver})
+	r.stage.begin(choices{Mode: overlay.ModeHosted, TakeOver: takeOver, Listen: r.model})
 }
 
 func (r *running) until(what string, is func(a overlay.Account, s interview.State) bool) {
@@ -124,8 +125,10 @@ func TestHostedInterview(t *testing.T) {
 		t.Errorf("balance %d, %d charged", balance, charged)
 	}
 
-	// Takeover, there and back.
+	// Takeover, there and back. The other device hears with Flux: one grant opens
+	// both its streams, and both are given up with the session.
 	b := s.launch()
+	b.model, b.tape.at = flux, 300 // six seconds in, where the question comes
 	b.start(false)
 	b.until("the other device is offered the session", func(v overlay.Account, st interview.State) bool {
 		return v.Hold == overlay.HoldElsewhere && st.Phase == interview.Ended
@@ -136,9 +139,15 @@ func TestHostedInterview(t *testing.T) {
 		return v.Hold == overlay.HoldElsewhere && st.Phase == interview.Paused
 	})
 	soon(t, "its devices are closed", func() bool { return !a.tape.running() })
+	soon(t, "its stream is given up, and two are open", func() bool { return s.vendors.Stats().LiveStreams == 2 })
+	b.until("Flux is answered", func(overlay.Account, interview.State) bool { return b.answers() > 0 })
 	a.hosted.TakeOver()
 	a.until("it is taken back", func(v overlay.Account, st interview.State) bool { return live(st) && v.Hold == overlay.HoldNone })
+	soon(t, "Flux is given up, and the first one's stream is open", func() bool { return s.vendors.Stats().LiveStreams == 1 })
 	b.leave()
+	if stats := s.vendors.Stats(); stats.Streams != 4 || stats.Grants != 3 {
+		t.Errorf("%d grants opened %d streams", stats.Grants, stats.Streams)
+	}
 
 	// B7, 4402: the minutes run out.
 	turns := func() int { _, st := a.screen.now(); return len(st.Turns) }

@@ -56,7 +56,7 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 	dial := plan.options.Transcribe
 	plan.options.Transcribe = func(ctx context.Context) (interview.Transcriber, error) {
 		t, err := dial(ctx)
-		if t, ok := t.(listening); ok {
+		if t, ok := t.(redialer); ok {
 			l.redial.Store(t.Redial)
 		}
 		return t, err

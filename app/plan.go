@@ -30,7 +30,7 @@ type choices struct {
 	Job        resume.Document
 	Notes      string
 	Language   string          // BCP-47
-	Listen     string          // Deepgram's model; empty: nova-3
+	Listen     string          // Deepgram's model, or flux; empty: nova-3
 	Model      string          // of the answers; empty: the environment's or the default
 	Manual     bool            // answers only when asked for
 	NoDrafts   bool            // no answer is begun before its question is over
@@ -142,11 +142,7 @@ func (p *program) ownAnswers(ctx context.Context) (*groq.Client, error) {
 
 // assemble puts the parts together that every mode has.
 func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Client) *plan {
-	listen.Model, listen.Language = c.Listen, c.Language
-	flux := strings.HasPrefix(listen.Model, "flux")
-	if flux && c.Mode != overlay.ModeOwnKeys { // two connections, and neither a lease nor the rehearsal knows them
-		listen.Model, flux = "", false
-	}
+	listen.Model, listen.Language = listenModel(c.Listen, c.Language), c.Language
 	listen.Keyterms = resume.Terms(c.Resume, c.Job)
 	if c.Terms != nil {
 		listen.Keyterms = c.Terms
@@ -156,18 +152,17 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		Mode:   c.Mode,
 		Source: c.Source,
 		Transcribe: func(ctx context.Context) (interview.Transcriber, error) {
-			if flux {
-				stream, err := deepgram.DialFlux(ctx, listen)
-				if err != nil {
-					return nil, err
-				}
-				return stream, nil
+			var t redialer
+			var err error
+			if strings.HasPrefix(listen.Model, flux) {
+				t, err = deepgram.DialFlux(ctx, listen)
+			} else {
+				t, err = deepgram.Dial(ctx, listen)
 			}
-			stream, err := deepgram.Dial(ctx, listen)
 			if err != nil { // a nil *Stream must not become a Transcriber
 				return nil, err
 			}
-			return stream, nil
+			return t, nil
 		},
 		Answerer: answers,
 		Profile: interview.Profile{
@@ -183,6 +178,26 @@ func (p *program) assemble(c choices, listen deepgram.Options, answers *groq.Cli
 		o.Fallback = fallbackModel
 	}
 	return &plan{options: o, answers: answers}
+}
+
+// redialer is a transcription that can be told to connect anew.
+type redialer interface {
+	interview.Transcriber
+	Redial()
+}
+
+// flux stands for the Flux model of the interview's language.
+const flux = "flux"
+
+// listenModel is Deepgram's name of the model that a person chose.
+func listenModel(chosen, language string) string {
+	switch {
+	case chosen != flux:
+		return chosen
+	case language == "" || language == "en" || strings.HasPrefix(language, "en-"):
+		return "flux-general-en"
+	}
+	return "flux-general-multi"
 }
 
 // Run holds the interview until ctx is cancelled or it is over, then releases

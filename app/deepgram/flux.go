@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"copilot/audio"
@@ -20,6 +21,7 @@ import (
 const (
 	fluxFrames = 4 // 80 ms, as recommended
 	fluxEager  = 0.4
+	shareTime  = 10 * time.Second // that a credential serves both; a grant lives for 30 s
 )
 
 func (o Options) isFlux() bool { return strings.HasPrefix(o.Model, "flux") }
@@ -50,18 +52,29 @@ func (o Options) fluxQuery() url.Values {
 // a Stream does, over two of them.
 type Flux struct {
 	lanes  [audio.Channels]*Stream
+	shared *pair
 	events chan Event
 	wait   sync.WaitGroup
 }
 
 // DialFlux connects both channels, as Dial does one stream. When one fails, the
-// other is closed.
+// other is closed. What Options.Credential returns is used for both where they
+// connect together.
 func DialFlux(ctx context.Context, opts Options) (*Flux, error) {
 	f := &Flux{events: make(chan Event, eventQueue)}
+	if opts.Credential != nil {
+		f.shared = newPair(opts.Credential)
+	}
 	var problems [audio.Channels]error
 	var dials sync.WaitGroup
 	for c := range audio.Channel(audio.Channels) {
-		dials.Go(func() { f.lanes[c], problems[c] = dial(ctx, opts, c) })
+		dials.Go(func() {
+			opts := opts
+			if f.shared != nil {
+				opts.Credential = f.shared.of(c)
+			}
+			f.lanes[c], problems[c] = dial(ctx, opts, c)
+		})
 	}
 	dials.Wait()
 	for c, err := range problems {
@@ -129,6 +142,7 @@ func (f *Flux) Finalize(channel audio.Channel) {
 
 // Redial gives both connections up and opens others, as Stream.Redial does one.
 func (f *Flux) Redial() {
+	f.shared.era.Add(1)
 	for _, s := range f.lanes {
 		s.Redial()
 	}
@@ -143,6 +157,50 @@ func (f *Flux) Close(ctx context.Context) error {
 	}
 	closes.Wait()
 	return errors.Join(errs[:]...)
+}
+
+// pair asks for the credential of both channels: one that was just given to the
+// one opens the other too, for it is looked at in the handshake only and grants
+// are counted. Nobody is given the same twice.
+type pair struct {
+	ask  func(context.Context) (Credential, error)
+	last chan given // holds one, but for while somebody asks
+	era  atomic.Int64
+}
+
+type given struct {
+	Credential
+	to    audio.Channel
+	at    time.Time
+	era   int64
+	spare bool // the other channel may have it
+}
+
+func newPair(ask func(context.Context) (Credential, error)) *pair {
+	p := &pair{ask: ask, last: make(chan given, 1)}
+	p.last <- given{}
+	return p
+}
+
+// of is the Options.Credential of a channel.
+func (p *pair) of(c audio.Channel) func(context.Context) (Credential, error) {
+	return func(ctx context.Context) (Credential, error) {
+		var last given
+		select {
+		case last = <-p.last:
+		case <-ctx.Done():
+			return Credential{}, ctx.Err()
+		}
+		defer func() { p.last <- last }()
+		era := p.era.Load()
+		if last.spare && last.to != c && last.era == era && time.Since(last.at) < shareTime {
+			last.spare = false
+			return last.Credential, nil
+		}
+		cred, err := p.ask(ctx)
+		last = given{cred, c, time.Now(), era, err == nil}
+		return cred, err
+	}
 }
 
 // fluxState joins what the two connections report about themselves.

@@ -36,6 +36,7 @@ type fluxStandIn struct {
 type fluxSession struct {
 	frames   int
 	controls []string
+	tag      string
 	cut      func()
 }
 
@@ -74,7 +75,7 @@ func checkFlux(r *http.Request) (status int, text string) {
 func (d *fluxStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	n := len(d.sessions)
-	h := &fluxSession{}
+	h := &fluxSession{tag: r.URL.Query().Get("tag")}
 	d.sessions = append(d.sessions, h)
 	refuse := d.refuse
 	d.mu.Unlock()
@@ -376,4 +377,54 @@ func TestFluxRefused(t *testing.T) {
 	if _, err := Dial(t.Context(), Options{Model: "flux-general-en", Credential: key}); err == nil {
 		t.Error("a Stream takes a flux model")
 	}
+}
+
+// One credential opens both connections, and is used no third time: each may
+// cost a grant, of which there are few. After Redial nothing of before is used.
+func TestFluxSharesACredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fluxStandIn{}
+		asked := 0
+		f, _ := openFlux(t, d, func(o *Options) {
+			o.Credential = func(ctx context.Context) (Credential, error) {
+				time.Sleep(300 * time.Millisecond) // the server's time
+				asked++
+				c, err := key(ctx)
+				c.Tag = strconv.Itoa(asked)
+				return c, err
+			}
+		})
+		tags := func() (all []string) {
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			for _, h := range d.heard() {
+				all = append(all, h.tag)
+			}
+			return all
+		}
+		if got := tags(); !slices.Equal(got, []string{"1", "1"}) {
+			t.Errorf("opened with %v", got)
+		}
+		for _, h := range d.heard() {
+			h.cut()
+		}
+		if got := tags(); !slices.Equal(got[2:], []string{"2", "2"}) {
+			t.Errorf("opened again with %v", got)
+		}
+		d.heard()[2].cut()
+		if got := tags(); !slices.Equal(got[4:], []string{"3"}) {
+			t.Errorf("one was opened again with %v", got)
+		}
+		f.Redial()
+		if got := tags(); !slices.Equal(got[5:], []string{"4", "4"}) || asked != 4 {
+			t.Errorf("after Redial with %v, asked %d times", got, asked)
+		}
+		for _, h := range d.heard()[5:] {
+			h.cut()
+			time.Sleep(15 * time.Second) // a credential is not kept
+		}
+		if got := tags(); !slices.Equal(got[7:], []string{"5", "6"}) {
+			t.Errorf("one after the other with %v", got)
+		}
+	})
 }

@@ -71,6 +71,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, parse func(url.V
 	}
 	defer conn.Close()
 	if s.opened(st, conn) {
+		s.log.Info("rehearsal: stream", "route", r.URL.Path, "model", p.model)
 		st.run()
 	}
 }
