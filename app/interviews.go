@@ -290,5 +290,5 @@ func styleOf(p account.Prepared, mode string) string {
 
 // Practice begins a mock interview.
 func (d *desk) Practice(s overlay.Settings) {
-	d.begin(choices{Mode: s.Mode, Microphone: s.Microphone, Language: s.Language, Model: s.Model, Manual: !s.Auto, Prepared: s.Prepared, Practice: true})
+	d.begin(choices{Mode: s.Mode, Microphone: s.Microphone, Language: s.Language, Listen: s.Listen, Model: s.Model, Manual: !s.Auto, Prepared: s.Prepared, Practice: true})
 }

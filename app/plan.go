@@ -187,7 +187,7 @@ type redialer interface {
 }
 
 // flux stands for the Flux model of the interview's language.
-const flux = "flux"
+const flux = overlay.ListenFlux
 
 // listenModel is Deepgram's name of the model that a person chose.
 func listenModel(chosen, language string) string {

@@ -57,7 +57,7 @@ func (s *stage) start(o overlay.Settings) {
 	documents := s.documents
 	s.mu.Unlock()
 	s.begin(choices{
-		Mode: o.Mode, Microphone: o.Microphone, Output: o.Output, Language: o.Language, Model: o.Model, Manual: !o.Auto,
+		Mode: o.Mode, Microphone: o.Microphone, Output: o.Output, Language: o.Language, Listen: o.Listen, Model: o.Model, Manual: !o.Auto,
 		Resume: documents[overlay.Resume], Job: documents[overlay.Job], Prepared: o.Prepared,
 	})
 }

@@ -28,6 +28,9 @@ const (
 	ModeHosted    = "hosted"
 )
 
+// ListenFlux is the transcription by turns; the usual one has no name.
+const ListenFlux = "flux"
+
 // DefaultTextSize is the answer's, in Fyne's units: points at scale 1.
 const DefaultTextSize = 21
 
@@ -47,6 +50,7 @@ type Settings struct {
 	Microphone string  `json:"microphone,omitempty"` // device name; empty: the system's default
 	Output     string  `json:"output,omitempty"`     // what the interviewer is heard on; empty: the default
 	Language   string  `json:"language"`             // BCP-47
+	Listen     string  `json:"listen,omitempty"`     // how is transcribed: ListenFlux, or empty
 	Model      string  `json:"model,omitempty"`      // of the answers; empty: the program's default
 	Auto       bool    `json:"automatic_answers"`
 	TextSize   float32 `json:"text_size"`
@@ -95,6 +99,9 @@ func (s Settings) valid() Settings {
 	}
 	if !slices.Contains([]string{RetainNothing, RetainMonth, RetainAll}, s.Retain) {
 		s.Retain = d.Retain
+	}
+	if s.Listen != ListenFlux {
+		s.Listen = ""
 	}
 	if s.Language == "" {
 		s.Language = d.Language

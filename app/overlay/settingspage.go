@@ -69,6 +69,8 @@ func (w *Window) settingsPage() fyne.CanvasObject {
 func (w *Window) audioSettings() fyne.CanvasObject {
 	form, row := w.form()
 	w.deviceRows(row)
+	row("Captions by", selectOf([]named{{"", "Nova-3, the usual way"}, {ListenFlux, "Flux: sooner, over two connections"}},
+		w.settings.Listen, func(v string) { w.change(func(s *Settings) { s.Listen = v }) }))
 	body := container.NewVBox(form, flush(sentence("Changes hold from the next interview on. “System default” follows what the system's own settings say.")))
 	if w.opts.Desk != nil {
 		body.Add(container.NewHBox(widget.NewButtonWithIcon("Sound check", theme.VolumeUpIcon(), func() { w.open(soundScreen) })))

@@ -13,7 +13,7 @@ func TestSettingsAreFound(t *testing.T) {
 	w := everyScreenWindow(t, ThemeDark)
 	w.showAccount(ada)
 	for part, texts := range map[string][]string{
-		partAudio:      {"Your microphone", "Interviewer heard on", "Sound check"},
+		partAudio:      {"Your microphone", "Interviewer heard on", "Captions by", "Nova-3", "Sound check"},
 		partAnswers:    {"Language", "Answers by", "Answer questions by itself", "Prepared interviews"},
 		partAppearance: {"Text size", "Colours", "Eyes to screen", "Line spacing", "Keep the window above others", "Closing the window keeps"},
 		partKeys:       {"Deepgram", "Groq", "Keyboard and hotkeys"},
@@ -46,7 +46,7 @@ func TestSettingsKeepTheFocus(t *testing.T) {
 // to this one. Nothing secret is among them.
 func TestSettingsExportAndImport(t *testing.T) {
 	s := DefaultSettings()
-	s.Theme, s.TextSize, s.Language, s.Retain = ThemeLight, 30, "de", RetainNothing
+	s.Theme, s.TextSize, s.Language, s.Listen, s.Retain = ThemeLight, 30, "de", ListenFlux, RetainNothing
 	s.Hotkeys = map[string]string{"pause": "Ctrl+Alt+F9", "copy": ""}
 	s.Comfort = Comfort{EasyFont: true, Column: 45}
 	s.Resume, s.Prepared, s.PreparedName, s.NoticeSeen = "/home/ada/cv.pdf", "p1", "Brückenbank", true

@@ -154,7 +154,11 @@ func reconcile(streams []upstream.Stream, booked []supabase.Receipt) Reconciliat
 			r.Stray = append(r.Stray, Stray{st.RequestID, st.Created, st.Audio, suspects(st.Created, booked)})
 			continue
 		}
-		streamed[st.Tags[owner]] += st.Audio
+		audio := st.Audio
+		if st.Channels == 1 { // Flux: a stream for each of two speakers
+			audio /= 2
+		}
+		streamed[st.Tags[owner]] += audio
 	}
 	for id, audio := range streamed {
 		charged := sessions[id].MinutesCharged

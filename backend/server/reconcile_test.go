@@ -20,6 +20,7 @@ func TestReconcile(t *testing.T) {
 		{SessionID: "honest", StartedAt: at, EndedAt: at.Add(30 * time.Minute), MinutesCharged: 30},
 		{SessionID: "longer", StartedAt: at, EndedAt: at.Add(10 * time.Minute), MinutesCharged: 10},
 		{SessionID: "twice", StartedAt: at.Add(time.Hour), MinutesCharged: 20}, // still alive
+		{SessionID: "flux", StartedAt: at.Add(9 * time.Hour), EndedAt: at.Add(10 * time.Hour), MinutesCharged: 60},
 		{SessionID: "silent", StartedAt: at.Add(2 * time.Hour), EndedAt: at.Add(3 * time.Hour), MinutesCharged: 60},
 	}
 	stream := func(id string, after, audio time.Duration, tags ...string) upstream.Stream {
@@ -31,6 +32,8 @@ func TestReconcile(t *testing.T) {
 		stream("3", 0, 150*time.Minute, "longer"),
 		stream("4", time.Hour, 20*time.Minute, "twice"),
 		stream("5", time.Hour, 20*time.Minute, "twice"),
+		{RequestID: "9", Created: at.Add(9 * time.Hour), Audio: time.Hour, Channels: 1, Tags: []string{"flux"}},
+		{RequestID: "10", Created: at.Add(9 * time.Hour), Audio: time.Hour, Channels: 1, Tags: []string{"flux"}},
 		stream("6", 10*time.Minute+20*time.Second, 5*time.Hour),                           // a token of honest or longer
 		stream("7", 40*time.Minute, time.Minute, "invented"),                              // nobody was there
 		{RequestID: "8", Created: at.Add(time.Hour), Open: true, Tags: []string{"twice"}}, // goes on
@@ -45,7 +48,7 @@ func TestReconcile(t *testing.T) {
 	if len(r.Stray) != 2 || fmt.Sprint(r.Stray[0].Suspects) != "[honest longer]" || len(r.Stray[1].Suspects) != 0 {
 		t.Errorf("stray %+v", r.Stray)
 	}
-	if r.Charged != 60 || r.Open != 1 || r.Streamed != 20*time.Minute+10*time.Minute+50*time.Second+150*time.Minute+40*time.Minute+5*time.Hour+time.Minute {
+	if r.Charged != 120 || r.Open != 1 || r.Streamed != 20*time.Minute+10*time.Minute+50*time.Second+150*time.Minute+40*time.Minute+2*time.Hour+5*time.Hour+time.Minute {
 		t.Errorf("%+v", r)
 	}
 }

@@ -79,6 +79,7 @@ type Stream struct {
 	RequestID string
 	Created   time.Time
 	Audio     time.Duration // audio received, however many channels it had
+	Channels  int           // 0: not known
 	Tags      []string
 	Open      bool // its length is not known yet
 }
@@ -137,6 +138,7 @@ type logEntry struct {
 	Response  *struct {
 		Details *struct {
 			Duration float64  `json:"duration"` // seconds
+			Channels int      `json:"channels"`
 			Tags     []string `json:"tags"`
 		} `json:"details"`
 	} `json:"response"`
@@ -149,7 +151,7 @@ func (e logEntry) stream() Stream {
 		return s
 	}
 	s.Audio = time.Duration(e.Response.Details.Duration * float64(time.Second))
-	s.Tags = e.Response.Details.Tags
+	s.Channels, s.Tags = e.Response.Details.Channels, e.Response.Details.Tags
 	return s
 }
 

@@ -116,10 +116,10 @@ func TestStreamsListed(t *testing.T) {
 	if err != nil || len(streams) != 1001 {
 		t.Fatalf("%d streams, %v", len(streams), err)
 	}
-	if s := streams[0]; s.Audio != 90500*time.Millisecond || fmt.Sprint(s.Tags) != "[s1]" || s.Open {
+	if s := streams[0]; s.Audio != 90500*time.Millisecond || s.Channels != 2 || fmt.Sprint(s.Tags) != "[s1]" || s.Open {
 		t.Errorf("with details: %+v", s)
 	}
-	if s := streams[1]; s.Audio != 30*time.Second || len(s.Tags) != 0 || s.Open {
+	if s := streams[1]; s.Audio != 30*time.Second || s.Channels != 0 || len(s.Tags) != 0 || s.Open {
 		t.Errorf("asked for details: %+v", s)
 	}
 	if s := streams[3]; !s.Open {
