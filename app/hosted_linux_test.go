@@ -71,7 +71,7 @@ func (r *running) heard() (words int) {
 
 func (r *running) answers() (done int) {
 	_, s := r.screen.now()
-	for _, q := range s.Questions {
+	for _, q := range s.Questions.All() {
 		if q.Answer.Status == interview.AnswerDone {
 			done++
 		}

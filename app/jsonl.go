@@ -120,7 +120,7 @@ func (j *jsonl) Observe(s interview.State, ev interview.Event) {
 		j.phase = s.Phase
 		j.put(statusLine{"status", s.Phase.String()})
 	}
-	for _, q := range settled(s.Questions) { // a line cannot be taken back
+	for _, q := range s.Questions.Settled().All() { // a line cannot be taken back
 		j.question(q)
 	}
 	if s.Notice.Code != j.code {

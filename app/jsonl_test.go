@@ -16,14 +16,14 @@ func TestJSONLSpeaksItsFormat(t *testing.T) {
 	s := interview.State{Phase: interview.Listening}
 	j.Observe(s, interview.Heard{Event: deepgram.Transcript{Channel: audio.Interviewer, Text: "Why <this> job?", Final: true, Start: time.Second, End: 2500 * time.Millisecond}})
 	s.Phase = interview.Thinking
-	s.Questions = []interview.Question{{ID: 1, Text: "Why <this> job?"}}
+	s.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why <this> job?"})
 	j.Observe(s, interview.TimePassed{})
 	for _, answer := range []interview.Answer{
 		{Status: interview.AnswerStreaming, Text: text("Be")},
 		{Status: interview.AnswerStreaming, Text: text("Because")},
 		{Status: interview.AnswerDone, Text: text("Because."), FirstToken: 150 * time.Millisecond, Done: 300 * time.Millisecond},
 	} {
-		s.Questions = []interview.Question{{ID: 1, Text: "Why <this> job?", Answer: answer}}
+		s.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why <this> job?", Answer: answer})
 		j.Observe(s, interview.DeltaCame{})
 		j.Observe(s, interview.TimePassed{})
 	}

@@ -103,40 +103,32 @@ func quiet(p interview.Phase) bool {
 
 // answering says whether the newest answer is in the middle of being printed.
 func (t *terminal) answering(s interview.State) bool {
-	return len(settled(s.Questions)) > 0 && !t.ended && t.bytes > 0
+	return s.Questions.Settled().Len() > 0 && !t.ended && t.bytes > 0
 }
 
 // question prints the newest question and its answer. A draft is not printed
 // before it is adopted: what is printed cannot be taken back.
 func (t *terminal) question(s interview.State) {
-	s.Questions = settled(s.Questions)
-	if len(s.Questions) < t.asked {
-		t.asked = len(s.Questions)
+	s.Questions = s.Questions.Settled()
+	if s.Questions.Len() < t.asked {
+		t.asked = s.Questions.Len()
 	}
-	for i := t.asked; i < len(s.Questions); i++ {
+	for i := t.asked; i < s.Questions.Len(); i++ {
 		t.finishAnswer(s, i-1)
 		t.waits(s)
-		t.printQuestion(s.Questions[i])
+		t.printQuestion(s.Questions.At(i))
 		t.asked = i + 1
 	}
 	if t.asked == 0 {
 		return
 	}
-	q := s.Questions[t.asked-1]
+	q := s.Questions.At(t.asked - 1)
 	if q.Text != t.text && t.bytes == 0 { // it went on: say it again, whole
 		t.endLine()
 		t.printQuestion(q)
 	}
 	t.text = q.Text
 	t.answer(q)
-}
-
-// settled returns the questions without the draft that may be the last.
-func settled(qs []interview.Question) []interview.Question {
-	if n := len(qs); n > 0 && qs[n-1].Answer.Draft {
-		return qs[:n-1]
-	}
-	return qs
 }
 
 func (t *terminal) printQuestion(q interview.Question) {
@@ -150,7 +142,7 @@ func (t *terminal) finishAnswer(s interview.State, i int) {
 	if i < 0 || i != t.asked-1 || t.ended {
 		return
 	}
-	t.answer(s.Questions[i])
+	t.answer(s.Questions.At(i))
 	if !t.ended {
 		t.endLine()
 	}

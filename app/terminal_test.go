@@ -30,15 +30,15 @@ func TestTerminalPrintsEachThingOnce(t *testing.T) {
 	grown.Turns = []interview.Turn{{Speaker: audio.Interviewer, Text: "Hello and welcome. Why this job?"}}
 	asked := grown
 	asked.Phase = interview.Thinking
-	asked.Questions = []interview.Question{{ID: 1, Text: "Why this job?"}}
+	asked.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why this job?"})
 	first := asked
 	first.Phase = interview.Answering
-	first.Questions = []interview.Question{{ID: 1, Text: "Why this job?", Answer: interview.Answer{
-		Status: interview.AnswerStreaming, Text: text("Because I **li")}}}
+	first.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why this job?", Answer: interview.Answer{
+		Status: interview.AnswerStreaming, Text: text("Because I **li")}})
 	reply := first
-	reply.Questions = []interview.Question{{ID: 1, Text: "Why this job?", Answer: interview.Answer{
+	reply.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why this job?", Answer: interview.Answer{
 		Status: interview.AnswerDone, Text: text("Because I **like** it.\n- one"),
-		FirstToken: 410 * time.Millisecond, Done: 1200 * time.Millisecond}}}
+		FirstToken: 410 * time.Millisecond, Done: 1200 * time.Millisecond}})
 	reply.Turns = append(grown.Turns[:1:1], interview.Turn{Speaker: audio.Candidate, Text: "Because I like it."})
 
 	got := show(newTerminal(nil, 60), listening, turn, turn, grown, asked, first, first, reply, reply)
@@ -64,8 +64,8 @@ func TestTerminalNewQuestionKeepsTheOldAnswer(t *testing.T) {
 	cancelled.Answer.Status = interview.AnswerCancelled
 	two := interview.Question{ID: 2, Text: "Two?"}
 	got := show(newTerminal(nil, 60),
-		interview.State{Phase: interview.Answering, Questions: []interview.Question{one}},
-		interview.State{Phase: interview.Thinking, Questions: []interview.Question{cancelled, two}})
+		interview.State{Phase: interview.Answering, Questions: interview.QuestionsOf(one)},
+		interview.State{Phase: interview.Thinking, Questions: interview.QuestionsOf(cancelled, two)})
 	for _, want := range []string{"  half an\n  (stopped)\n", "Question: Two?"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
@@ -90,7 +90,7 @@ func TestTerminalTellsWhatIsWrong(t *testing.T) {
 
 func TestTerminalIsNotSteeredByWords(t *testing.T) {
 	q := interview.Question{ID: 1, Text: "\x1b[2Jhi\u202e?", Answer: interview.Answer{Status: interview.AnswerDone, Text: text("a\x1b]0;x\x07b")}}
-	got := show(newTerminal(nil, 80), interview.State{Questions: []interview.Question{q},
+	got := show(newTerminal(nil, 80), interview.State{Questions: interview.QuestionsOf(q),
 		Turns: []interview.Turn{{Text: "\x1b[31mred"}}})
 	if strings.ContainsAny(got, "\x1b\x07\u202e") {
 		t.Errorf("control characters came through: %q", got)
@@ -141,8 +141,8 @@ func TestLiveLineFitsAndIsErased(t *testing.T) {
 // With colours every sequence that begins is whole: none is printed as letters.
 func TestTerminalColours(t *testing.T) {
 	s := interview.State{Mode: "rehearsal", Phase: interview.Listening}
-	s.Questions = []interview.Question{{ID: 1, Text: "Why this job?", Answer: interview.Answer{
-		Status: interview.AnswerDone, Text: text("**Because** I like it."), FirstToken: time.Second, Done: time.Second}}}
+	s.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why this job?", Answer: interview.Answer{
+		Status: interview.AnswerDone, Text: text("**Because** I like it."), FirstToken: time.Second, Done: time.Second}})
 	s.Turns = []interview.Turn{{Speaker: audio.Candidate, Text: "Hello."}}
 	screen := newTerminal(nil, 60)
 	screen.Colour, screen.Live = true, true

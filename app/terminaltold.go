@@ -26,7 +26,7 @@ func (t *terminal) waits(s interview.State) {
 	if next == 0 {
 		t.told.next = 0
 	}
-	for _, q := range settled(s.Questions) {
+	for _, q := range s.Questions.Settled().All() {
 		if q.ID == next && next != t.told.next {
 			t.told.next = next
 			t.line("Next question waits: ", q.Text)
@@ -38,9 +38,9 @@ func (t *terminal) waits(s interview.State) {
 // parts of the question that the candidate has answered.
 func (t *terminal) announce(s interview.State) {
 	t.waits(s)
-	if qs := settled(s.Questions); t.asked > 0 && t.asked <= len(qs) {
-		t.prepared(qs[t.asked-1])
-		t.unfounded(qs[t.asked-1])
+	if qs := s.Questions.Settled(); t.asked > 0 && t.asked <= qs.Len() {
+		t.prepared(qs.At(t.asked - 1))
+		t.unfounded(qs.At(t.asked - 1))
 	}
 	if q, ok := s.Current(); ok {
 		t.ticks(q.ID, s.Reader.Parts.All)

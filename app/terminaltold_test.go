@@ -12,10 +12,9 @@ import (
 func TestTerminalAnnounces(t *testing.T) {
 	s := interview.State{Phase: interview.Listening, Shown: 0}
 	change := func(f func(q *interview.Question)) {
-		s.Questions = append([]interview.Question(nil), s.Questions...)
-		f(&s.Questions[0])
+		s.Questions = s.Questions.With(0, f)
 	}
-	s.Questions = []interview.Question{{ID: 1, Text: "Why Go, and how long did it take?", Card: true, Prepared: "**Small.**\n- Fast to build."}}
+	s.Questions = interview.QuestionsOf(interview.Question{ID: 1, Text: "Why Go, and how long did it take?", Card: true, Prepared: "**Small.**\n- Fast to build."})
 	s.Reader.Parts.All = []interview.Part{{Text: "Why Go"}, {Text: "how long did it take"}}
 	states := []interview.State{s, s}
 	change(func(q *interview.Question) {
@@ -31,7 +30,7 @@ func TestTerminalAnnounces(t *testing.T) {
 	states = append(states, s, s)
 	s.Reader.Parts.All = []interview.Part{{Text: "Why Go", Covered: true}, {Text: "how long did it take"}}
 	states = append(states, s, s)
-	s.Questions = append(s.Questions[:1:1], interview.Question{ID: 2, Text: "What went wrong?"})
+	s.Questions = interview.QuestionsOf(s.Questions.At(0), interview.Question{ID: 2, Text: "What went wrong?"})
 	s.Reader.Next = 2
 	states = append(states, s, s)
 	s.Reader.Parts.All = []interview.Part{{Text: "Why Go", Covered: true}, {Text: "how long did it take", Covered: true}}

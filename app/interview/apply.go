@@ -2,7 +2,6 @@ package interview
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +102,7 @@ func (s State) phase() Phase {
 		return Paused
 	case s.link == linkAway:
 		return Offline
-	case s.wanted.n != 0 && s.Questions[s.index(s.wanted.id)].Answer.Status == AnswerStreaming:
+	case s.wanted.n != 0 && s.Questions.At(s.index(s.wanted.id)).Answer.Status == AnswerStreaming:
 		return Answering
 	case s.wanted.n != 0:
 		return Thinking
@@ -149,7 +148,7 @@ func (s State) deadline() time.Time {
 // stall returns when the running answer is late; the zero time when none is
 // running, or the person has been told.
 func (s State) stall() time.Time {
-	if s.wanted.n == 0 || s.Questions[s.index(s.wanted.id)].Answer.Problem != "" {
+	if s.wanted.n == 0 || s.Questions.At(s.index(s.wanted.id)).Answer.Problem != "" {
 		return time.Time{}
 	}
 	return s.wanted.grew.Add(stallAfter)
@@ -326,11 +325,11 @@ func (s State) press(c Command) State {
 		}
 	case Previous:
 		if s.Shown < 0 {
-			s.Shown = len(s.Questions)
+			s.Shown = s.Questions.Len()
 		}
-		s.Shown = min(max(s.Shown-1, 0), len(s.Questions)-1)
+		s.Shown = min(max(s.Shown-1, 0), s.Questions.Len()-1)
 	case Next:
-		s.Shown = min(s.Shown+1, len(s.Questions)-1)
+		s.Shown = min(s.Shown+1, s.Questions.Len()-1)
 	case AutoOn, AutoOff:
 		s.Auto, s.waiting = c == AutoOn, waiting{}
 		s = s.dropDraft()
@@ -342,11 +341,10 @@ func (s State) press(c Command) State {
 }
 
 // index returns where the question with an ID lies. IDs follow each other.
-func (s State) index(id int) int { return id - 1 - (s.ids - len(s.Questions)) }
+func (s State) index(id int) int { return id - 1 - (s.ids - s.Questions.Len()) }
 
-// edit changes the answer to a question in a copy of the questions.
+// edit changes the answer to a question.
 func (s State) edit(id int, change func(*Answer)) State {
-	s.Questions = slices.Clone(s.Questions)
-	change(&s.Questions[s.index(id)].Answer)
+	s.Questions = s.Questions.With(s.index(id), func(q *Question) { change(&q.Answer) })
 	return s
 }

@@ -26,8 +26,8 @@ type copied struct {
 }
 
 func snapshot(s State) copied {
-	c := copied{shown: s, turns: slices.Clone(s.Turns), questions: slices.Clone(s.Questions)}
-	for _, q := range s.Questions {
+	c := copied{shown: s, turns: slices.Clone(s.Turns), questions: s.Questions.List()}
+	for _, q := range s.Questions.All() {
 		c.texts = append(c.texts, q.Answer.Text.String())
 	}
 	return c
@@ -137,16 +137,16 @@ func TestApplyIsPure(t *testing.T) {
 
 // invariants are what the window, the terminal and the loop rely on.
 func invariants(t *rapid.T, s State) {
-	if s.Shown < -1 || s.Shown >= len(s.Questions) {
-		t.Fatalf("shown %d of %d questions", s.Shown, len(s.Questions))
+	if s.Shown < -1 || s.Shown >= s.Questions.Len() {
+		t.Fatalf("shown %d of %d questions", s.Shown, s.Questions.Len())
 	}
-	for i, q := range s.Questions {
-		if q.ID != s.Questions[0].ID+i || s.index(q.ID) != i {
+	for i, q := range s.Questions.All() {
+		if q.ID != s.Questions.At(0).ID+i || s.index(q.ID) != i {
 			t.Fatalf("question %d has ID %d, found at %d", i, q.ID, s.index(q.ID))
 		}
 		runs := s.wanted.n != 0 && s.wanted.id == q.ID
 		if open := q.Answer.Status <= AnswerStreaming; open != runs {
-			t.Fatalf("question %d of %d: status %v, running %v", i, len(s.Questions), q.Answer.Status, runs)
+			t.Fatalf("question %d of %d: status %v, running %v", i, s.Questions.Len(), q.Answer.Status, runs)
 		}
 	}
 	if s.over && (s.wanted.n != 0 || !s.deadline().IsZero()) {
@@ -155,15 +155,15 @@ func invariants(t *rapid.T, s State) {
 }
 
 func grows(t *rapid.T, before, after State) {
-	for _, q := range before.Questions {
-		i := slices.IndexFunc(after.Questions, func(p Question) bool { return p.ID == q.ID })
+	for _, q := range before.Questions.All() {
+		i := slices.IndexFunc(after.Questions.List(), func(p Question) bool { return p.ID == q.ID })
 		if i < 0 {
-			if q.Answer.Draft || q.ID < after.Questions[0].ID {
+			if q.Answer.Draft || q.ID < after.Questions.At(0).ID {
 				continue
 			}
 			t.Fatalf("question %d is gone", q.ID)
 		}
-		old, now := q.Answer.Text.String(), after.Questions[i].Answer.Text.String()
+		old, now := q.Answer.Text.String(), after.Questions.At(i).Answer.Text.String()
 		if !strings.HasPrefix(now, old) && !q.Answer.Draft {
 			t.Fatalf("answer %d was %q and is %q", q.ID, old, now)
 		}
@@ -223,7 +223,7 @@ func TestN8_DuplicateReorderedEmptyFinals(t *testing.T) {
 			if len(s.Turns) != 1 || s.Turns[0].Text != want {
 				t.Errorf("turns %+v", s.Turns)
 			}
-			if len(s.Questions) != 1 || s.Questions[0].Text != want || s.orders != 1 {
+			if s.Questions.Len() != 1 || s.Questions.At(0).Text != want || s.orders != 1 {
 				t.Errorf("%d orders, questions %+v", s.orders, s.Questions)
 			}
 			if c := s.Captions[interviewer]; c.Final != want || c.Interim != "" {
@@ -290,7 +290,7 @@ func TestA5_BothTalkAndEcho(t *testing.T) {
 			}
 			s = s.Apply(TimePassed{testBegan.Add(20 * time.Second)})
 			var questions, turns []string
-			for _, q := range s.Questions {
+			for _, q := range s.Questions.All() {
 				questions = append(questions, q.Text)
 			}
 			for _, u := range s.Turns {
@@ -337,7 +337,7 @@ func TestA4_EightHoursOfNoise(t *testing.T) {
 		}
 	}
 	if s.orders != 0 {
-		t.Errorf("%d requests for noise, the last for %q", s.orders, s.Questions[len(s.Questions)-1].Text)
+		t.Errorf("%d requests for noise, the last for %q", s.orders, s.Questions.At(s.Questions.Len()-1).Text)
 	}
 	if len(s.Turns) > maxTurns {
 		t.Errorf("%d turns kept", len(s.Turns))
@@ -357,10 +357,10 @@ func TestBounds(t *testing.T) {
 		tr.Final, tr.SpeechFinal = true, true
 		s = s.Apply(Heard{testBegan.Add(time.Duration(i)*10*time.Second + 3*time.Second), tr})
 	}
-	if len(s.Turns) > maxTurns || len(s.Questions) > maxQuestions || s.ids != 700 || len(s.Questions) < maxQuestions-dropAsked {
-		t.Errorf("%d turns, %d questions kept of %d", len(s.Turns), len(s.Questions), s.ids)
+	if len(s.Turns) > maxTurns || s.Questions.Len() > maxQuestions || s.ids != 700 || s.Questions.Len() < maxQuestions-dropAsked {
+		t.Errorf("%d turns, %d questions kept of %d", len(s.Turns), s.Questions.Len(), s.ids)
 	}
-	if q := s.Questions[len(s.Questions)-1]; q.ID != 700 || s.index(q.ID) != len(s.Questions)-1 {
+	if q := s.Questions.At(s.Questions.Len() - 1); q.ID != 700 || s.index(q.ID) != s.Questions.Len()-1 {
 		t.Errorf("the newest is %d", q.ID)
 	}
 	long := transcript(interviewer, 40000*time.Second, strings.Fields(strings.Repeat("and then we built it ", 2000)))

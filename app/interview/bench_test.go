@@ -66,7 +66,7 @@ func BenchmarkTokenToState(b *testing.B) {
 			switch ev.(type) {
 			case DeltaCame:
 				now := time.Now()
-				for n := s.Questions[len(s.Questions)-1].Answer.Text.Len(); bytes < n; bytes++ {
+				for n := s.Questions.At(s.Questions.Len() - 1).Answer.Text.Len(); bytes < n; bytes++ {
 					took = append(took, now.Sub(sent[bytes]))
 				}
 			case AnswerEnded:

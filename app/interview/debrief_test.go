@@ -198,9 +198,9 @@ func TestRecordKeepsWhatTheStateDrops(t *testing.T) {
 		s = s.addTurn(said(audio.Channel(i%2), float64(i), float64(i)+0.5, strings.Repeat("x", i%7+1)))
 		if i%10 == 0 {
 			s.ids++
-			s.Questions = append(slices.Clip(s.Questions), Question{ID: s.ids, Text: "q", Heard: began.Add(seconds(float64(i)))})
-			if len(s.Questions) > maxQuestions {
-				s.Questions = slices.Clone(s.Questions[dropAsked:])
+			s.Questions = s.Questions.and(Question{ID: s.ids, Text: "q", Heard: began.Add(seconds(float64(i)))})
+			if s.Questions.Len() > maxQuestions {
+				s.Questions = s.Questions.from(dropAsked)
 			}
 		}
 		if i%3 == 0 { // states may be merged, but not by more than what is kept

@@ -26,9 +26,9 @@ func (r *Record) Observe(s State, ev Event) {
 	if n := s.forgotten - r.last.forgotten; n > 0 {
 		r.turns = append(r.turns, r.last.Turns[:min(n, len(r.last.Turns))]...)
 	}
-	if len(r.last.Questions) > 0 && (len(s.Questions) == 0 || s.Questions[0].ID > r.last.Questions[0].ID) {
-		for _, q := range r.last.Questions {
-			if len(s.Questions) > 0 && q.ID >= s.Questions[0].ID {
+	if r.last.Questions.Len() > 0 && (s.Questions.Len() == 0 || s.Questions.At(0).ID > r.last.Questions.At(0).ID) {
+		for _, q := range r.last.Questions.All() {
+			if s.Questions.Len() > 0 && q.ID >= s.Questions.At(0).ID {
 				break
 			}
 			r.questions = append(r.questions, q)
@@ -64,7 +64,7 @@ func (r *Record) Talk() Talk {
 	if origin.IsZero() {
 		origin = r.began
 	}
-	for _, q := range append(slices.Clip(r.questions), r.last.Questions...) {
+	for _, q := range append(slices.Clip(r.questions), r.last.Questions.List()...) {
 		t.Asked = append(t.Asked, Asked{Text: q.Text, At: max(0, q.Heard.Sub(origin)), Suggested: q.Answer.Text.String()})
 	}
 	return t

@@ -3,7 +3,6 @@ package interview
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,14 +141,14 @@ func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
 	if s.draft.id == 0 || !agree(s.language, s.draft.text, q.Text) {
 		return s, false
 	}
-	s.Questions = slices.Clone(s.Questions)
-	p := &s.Questions[len(s.Questions)-1]
-	p.Text, p.Manual, p.Heard = q.Text, q.Manual, q.Heard
-	p.Answer.Draft, p.Answer.final = false, q.Answer.final
+	s.Questions = s.Questions.With(s.Questions.Len()-1, func(p *Question) {
+		p.Text, p.Manual, p.Heard = q.Text, q.Manual, q.Heard
+		p.Answer.Draft, p.Answer.final = false, q.Answer.final
+	})
 	s.draft.id, s.waiting = 0, waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
-	s = s.clocked(p.ID)
-	return s.timed(s.Questions[len(s.Questions)-1]), true
+	s = s.clocked(s.ids)
+	return s.timed(s.Questions.At(s.Questions.Len()-1)), true
 }
 
 // dropDraft takes a draft off the screen and its order back.
@@ -160,8 +159,8 @@ func (s State) dropDraft() State {
 	if s.wanted.id == s.draft.id {
 		s.wanted = order{}
 	}
-	n := len(s.Questions) - 1
-	s.Questions = s.Questions[:n:n]
+	n := s.Questions.Len() - 1
+	s.Questions = s.Questions.without()
 	if s.Shown >= n {
 		s.Shown = min(s.draft.shown, n-1)
 	}

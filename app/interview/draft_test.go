@@ -198,7 +198,7 @@ func TestDraftAdopted(t *testing.T) {
 			t.Errorf("asked %q", ms[len(ms)-1].Content)
 		}
 		r.wait(400 * time.Millisecond)
-		if s := r.State(); s.Shown != 0 || s.Questions[0].Answer.Text.Len() == 0 {
+		if s := r.State(); s.Shown != 0 || s.Questions.At(0).Answer.Text.Len() == 0 {
 			t.Errorf("no word of the draft on screen: %+v", s.Questions)
 		}
 		r.heardSoFar(line, 10)
@@ -211,8 +211,8 @@ func TestDraftAdopted(t *testing.T) {
 			t.Errorf("first token %v, final %v", q.Answer.FirstToken, q.Answer.Final)
 		}
 		r.wait(5 * time.Second)
-		if s := r.State(); r.answers.count() != 1 || s.Latency.Answers != 1 || s.Questions[0].Answer.Text.String() != tenWords || s.asked.end == 0 {
-			t.Errorf("%d requests, latency %+v, answer %q", r.answers.count(), s.Latency, s.Questions[0].Answer.Text)
+		if s := r.State(); r.answers.count() != 1 || s.Latency.Answers != 1 || s.Questions.At(0).Answer.Text.String() != tenWords || s.asked.end == 0 {
+			t.Errorf("%d requests, latency %+v, answer %q", r.answers.count(), s.Latency, s.Questions.At(0).Answer.Text)
 		}
 		r.leave()
 	})
@@ -261,8 +261,8 @@ func TestDraftContradicted(t *testing.T) {
 		if cs := r.answers.cancels(); len(cs) != 1 || at.Sub(cs[0]) > time.Millisecond {
 			t.Errorf("cancelled at %v", cs)
 		}
-		if s := r.State(); len(s.Questions) != 0 || s.Shown != -1 || s.Phase != Listening {
-			t.Errorf("%d questions, shown %d, %v", len(s.Questions), s.Shown, s.Phase)
+		if s := r.State(); s.Questions.Len() != 0 || s.Shown != -1 || s.Phase != Listening {
+			t.Errorf("%d questions, shown %d, %v", s.Questions.Len(), s.Shown, s.Phase)
 		}
 		r.heardAll(line)
 		r.wait(5 * time.Second)
@@ -308,7 +308,7 @@ func TestDraftVanishes(t *testing.T) {
 					t.Fatal("no draft")
 				}
 				act(r)
-				if s := r.State(); len(s.Questions) > 0 && s.Questions[0].Answer.Draft || s.draft.id != 0 || r.answers.live() != 0 && len(s.Questions) == 0 {
+				if s := r.State(); s.Questions.Len() > 0 && s.Questions.At(0).Answer.Draft || s.draft.id != 0 || r.answers.live() != 0 && s.Questions.Len() == 0 {
 					t.Errorf("%+v", s.Questions)
 				}
 				r.leave()
@@ -352,7 +352,7 @@ func TestN9_DraftsRestAfter429(t *testing.T) {
 		}
 		r.heardSoFar("Where do you see yourself in five years?", 5)
 		r.wait(700 * time.Millisecond)
-		if s := r.State(); r.answers.count() != 1 || len(s.Questions) != 0 || s.draft.rest.Sub(time.Now()) < 44*time.Second {
+		if s := r.State(); r.answers.count() != 1 || s.Questions.Len() != 0 || s.draft.rest.Sub(time.Now()) < 44*time.Second {
 			t.Fatalf("%d requests, %+v, rest until %v", r.answers.count(), s.Questions, s.draft.rest.Sub(time.Now()))
 		}
 		r.heardAll("Where do you see yourself in five years?")
@@ -364,10 +364,10 @@ func TestN9_DraftsRestAfter429(t *testing.T) {
 		s := r.State()
 		s.draft.rest = time.Time{}
 		s.draft.id, s.wanted = s.ids, order{n: 9, id: s.ids}
-		s.Questions[0].Answer = Answer{Draft: true}
+		s.Questions = s.Questions.With(0, func(q *Question) { q.Answer = Answer{Draft: true} })
 		s = s.Apply(AnswerRetried{time.Now(), s.ids, 9, "The limit is reached."})
-		if s.draft.rest.Sub(time.Now()) != draftsRest || len(s.Questions) != 0 {
-			t.Errorf("rest %v, %d questions", s.draft.rest.Sub(time.Now()), len(s.Questions))
+		if s.draft.rest.Sub(time.Now()) != draftsRest || s.Questions.Len() != 0 {
+			t.Errorf("rest %v, %d questions", s.draft.rest.Sub(time.Now()), s.Questions.Len())
 		}
 		r.leave()
 	})

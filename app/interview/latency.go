@@ -46,7 +46,7 @@ func (a Answer) Slow() string {
 // clocked works an answer's times out of when things happened: its question's
 // last word may have become known after its first.
 func (s State) clocked(id int) State {
-	q := s.Questions[s.index(id)]
+	q := s.Questions.At(s.index(id))
 	since := func(t time.Time) time.Duration {
 		if t.IsZero() {
 			return 0

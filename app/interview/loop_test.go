@@ -82,7 +82,7 @@ func TestAnHour(t *testing.T) {
 		if r.answers.count() != asked || s.ids != asked {
 			t.Errorf("%d questions, %d requests for %d asked", s.ids, r.answers.count(), asked)
 		}
-		for _, q := range s.Questions {
+		for _, q := range s.Questions.All() {
 			if q.Answer.Status != AnswerDone {
 				t.Errorf("question %d: status %v", q.ID, q.Answer.Status)
 			}
@@ -131,7 +131,7 @@ func TestNewQuestionCancels(t *testing.T) {
 		begun := r.last().Answer.Text.Len()
 		r.says(interviewer, "How does garbage collection work in Go?")
 		at := time.Now()
-		qs := r.State().Questions
+		qs := r.State().Questions.List()
 		if len(qs) != 2 || qs[0].Answer.Status != AnswerCancelled || qs[0].Answer.Text.Len() < begun || begun == 0 {
 			t.Fatalf("%+v", qs)
 		}
@@ -148,7 +148,7 @@ func TestNewQuestionCancels(t *testing.T) {
 		}
 		kept := qs[0].Answer.Text.String()
 		r.wait(time.Minute)
-		if got := r.State().Questions[0].Answer.Text.String(); got != kept {
+		if got := r.State().Questions.At(0).Answer.Text.String(); got != kept {
 			t.Errorf("a cancelled answer went on: %q", got[len(kept):])
 		}
 		r.leave()
@@ -241,8 +241,8 @@ func TestClearPreviousNextCancel(t *testing.T) {
 		shown(1)
 		r.press(Clear)
 		shown(-1)
-		if s := r.State(); len(s.Questions) != 3 || s.Captions[0].Final != "" {
-			t.Errorf("after Clear: %d questions, caption %+v", len(s.Questions), s.Captions[0])
+		if s := r.State(); s.Questions.Len() != 3 || s.Captions[0].Final != "" {
+			t.Errorf("after Clear: %d questions, caption %+v", s.Questions.Len(), s.Captions[0])
 		}
 		r.press(Previous)
 		shown(2)
@@ -268,7 +268,7 @@ func TestClearPreviousNextCancel(t *testing.T) {
 // Reading on is possible after the end; Do never blocks then.
 func TestAfterTheEnd(t *testing.T) {
 	s := State{Shown: -1}.Apply(SessionEnded{})
-	s.Questions, s.ids = []Question{{ID: 1}, {ID: 2}}, 2
+	s.Questions, s.ids = QuestionsOf(Question{ID: 1}, Question{ID: 2}), 2
 	if s = s.Apply(Pressed{Command: Previous}); s.Shown != 1 || s.Phase != Ended {
 		t.Errorf("shown %d, %v", s.Shown, s.Phase)
 	}
@@ -531,14 +531,14 @@ func TestN10_StalledAnswer(t *testing.T) {
 		}
 		w := r.State().wanted
 		s := r.State().Apply(AnswerRetried{time.Now(), w.id, w.n, "Groq stopped; trying again."})
-		if got := s.Questions[0].Answer.Problem; got != "Groq stopped; trying again." {
+		if got := s.Questions.At(0).Answer.Problem; got != "Groq stopped; trying again." {
 			t.Errorf("told %q", got)
 		}
 		if s.deadline().After(time.Now().Add(time.Hour)) {
 			t.Error("no deadline")
 		}
 		s = s.Apply(DeltaCame{time.Now(), w.id, w.n, "led"})
-		if a := s.Questions[0].Answer; a.Problem != "" || a.Text.String() != "I led" {
+		if a := s.Questions.At(0).Answer; a.Problem != "" || a.Text.String() != "I led" {
 			t.Errorf("%+v", a)
 		}
 		r.leave()
@@ -572,7 +572,7 @@ func TestB7_OutOfMinutes(t *testing.T) {
 		r.says(candidate, "A lock that I use all the time.")
 		r.says(interviewer, "What is a deadlock?")
 		r.wait(5 * time.Second)
-		qs := r.State().Questions
+		qs := r.State().Questions.List()
 		if len(qs) != 2 || qs[0].Answer.Status != AnswerDone || qs[1].Answer.Status != AnswerFailed ||
 			qs[1].Answer.Problem != "Your minutes are used up. Add time to go on." {
 			t.Errorf("%+v", qs)

@@ -112,7 +112,7 @@ func transcript(c audio.Channel, from time.Duration, words []string) deepgram.Tr
 // last returns the newest question.
 func (r *rig) last() Question {
 	r.t.Helper()
-	qs := r.State().Questions
+	qs := r.State().Questions.List()
 	if len(qs) == 0 {
 		r.t.Fatal("there is no question")
 	}
@@ -122,7 +122,7 @@ func (r *rig) last() Question {
 // questions returns the texts of all questions.
 func (r *rig) questions() []string {
 	var texts []string
-	for _, q := range r.State().Questions {
+	for _, q := range r.State().Questions.All() {
 		texts = append(texts, q.Text)
 	}
 	return texts

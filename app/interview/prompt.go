@@ -111,9 +111,9 @@ func (p prompt) messages(s State) []groq.Message {
 	}
 	var text string
 	said := "The interviewer has just said the following, and the candidate has to answer now.\n"
-	if n := len(s.Questions); n > 0 {
-		text = s.Questions[n-1].Text
-		if s.Questions[n-1].Answer.Draft { // it will not be asked again when only "and how did you solve it?" follows
+	if n := s.Questions.Len(); n > 0 {
+		text = s.Questions.At(n - 1).Text
+		if s.Questions.At(n - 1).Answer.Draft { // it will not be asked again when only "and how did you solve it?" follows
 			said = "The interviewer has said the following so far and may go on. Write the answer so that it holds however that ends, with what is usually asked next.\n"
 		}
 	}

@@ -2,7 +2,6 @@ package interview
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func (s State) follows(u utterance) bool {
 
 // questionGoesOn takes what was said right after the newest question.
 func (s State) questionGoesOn(j judgement, text string, at place, u utterance) State {
-	q := s.Questions[len(s.Questions)-1]
+	q := s.Questions.At(s.Questions.Len() - 1)
 	whole := q.Text + " " + text
 	written := q.Answer.Text.Len() > 0
 	switch {
@@ -79,15 +78,13 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 		return s
 	case agree(s.language, q.Text, whole):
 		// "… in your last job", "How did you handle it?": nothing new is asked.
-		s.Questions = slices.Clone(s.Questions)
-		p := &s.Questions[len(s.Questions)-1]
-		p.Text, p.Heard = whole, s.wall(u.to)
+		s.Questions = s.Questions.With(s.Questions.Len()-1, func(q *Question) { q.Text, q.Heard = whole, s.wall(u.to) })
 		s.asked.through, s.asked.end = s.dialogueEnd(), u.to
 		return s.clocked(q.ID)
 	case !written: // nothing of it was on screen yet: the same question, longer
-		s.Questions = slices.Clone(s.Questions)
-		n := len(s.Questions) - 1
-		s.Questions[n].Text, s.Questions[n].Heard, s.Questions[n].Answer = whole, s.wall(u.to), Answer{final: s.now}
+		s.Questions = s.Questions.With(s.Questions.Len()-1, func(q *Question) {
+			q.Text, q.Heard, q.Answer = whole, s.wall(u.to), Answer{final: s.now}
+		})
 		s.asked.through, s.asked.end = s.dialogueEnd(), u.to
 		return s.clocked(q.ID).order(q.ID)
 	case j.verdict == answer:
@@ -163,15 +160,15 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	s = s.dropDraft().stopAnswer()
 	s.ids++
 	q.ID = s.ids
-	s.Questions = append(slices.Clip(s.Questions), q)
-	if len(s.Questions) > maxQuestions {
-		s.Questions = slices.Clone(s.Questions[dropAsked:])
+	s.Questions = s.Questions.and(q)
+	if s.Questions.Len() > maxQuestions {
+		s.Questions = s.Questions.from(dropAsked)
 		if s.Shown >= 0 {
 			s.Shown = max(s.Shown-dropAsked, 0)
 		}
 	}
 	if old, ok := s.Current(); q.Manual || !ok || old.Answer.Text.Len() == 0 {
-		s.Shown = len(s.Questions) - 1
+		s.Shown = s.Questions.Len() - 1
 	}
 	s.waiting = waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
@@ -223,7 +220,7 @@ func (s State) answerNow() State {
 	case s.ids == 0:
 		return s.remark("nothing_asked", "The interviewer has not said anything yet.")
 	default:
-		q := s.Questions[len(s.Questions)-1]
+		q := s.Questions.At(s.Questions.Len() - 1)
 		if s.wanted.n != 0 && q.Answer.Text.Len() == 0 {
 			return s // it is on its way
 		}
@@ -240,7 +237,7 @@ func (s State) delta(ev DeltaCame) State {
 		return s
 	}
 	i := s.index(ev.ID)
-	first := s.Questions[i].Answer.Text.Len() == 0
+	first := s.Questions.At(i).Answer.Text.Len() == 0
 	text := ev.Text
 	if first {
 		text = strings.TrimLeft(text, " \t\r\n")
@@ -258,7 +255,7 @@ func (s State) delta(ev DeltaCame) State {
 	if first {
 		s.Shown = i
 		s = s.clocked(ev.ID)
-		s = s.timed(s.Questions[i])
+		s = s.timed(s.Questions.At(i))
 	}
 	return s
 }
@@ -286,7 +283,7 @@ func (s State) answerEnded(ev AnswerEnded) State {
 	if !s.runs(ev.ID, ev.Order) {
 		return s
 	}
-	if s.Questions[s.index(ev.ID)].Answer.Text.Len() == 0 && ev.Err == nil {
+	if s.Questions.At(s.index(ev.ID)).Answer.Text.Len() == 0 && ev.Err == nil {
 		s = s.delta(DeltaCame{ev.At, ev.ID, ev.Order, ev.Result.Text})
 	}
 	s = s.restDrafts(ev.Err)
@@ -294,7 +291,7 @@ func (s State) answerEnded(ev AnswerEnded) State {
 		return s.dropDraft()
 	}
 	i := s.index(ev.ID)
-	q := s.Questions[i]
+	q := s.Questions.At(i)
 	s = s.edit(ev.ID, func(a *Answer) {
 		a.Status, a.Problem, a.Model = AnswerDone, "", ev.Result.Model
 		a.ended = ev.At

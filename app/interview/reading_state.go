@@ -159,7 +159,10 @@ func (s State) pressedAway(before State, c Command) State {
 
 // find returns the index of a question by its ID, or -1.
 func (s State) find(id int) int {
-	return slices.IndexFunc(s.Questions, func(q Question) bool { return q.ID == id })
+	if i := s.index(id); i >= 0 && i < s.Questions.Len() {
+		return i
+	}
+	return -1
 }
 
 // follow begins anew when another question is on screen, and tells the place of
@@ -192,7 +195,7 @@ func (s State) grounded(id, last int) State {
 	if i < 0 {
 		return s
 	}
-	a := s.Questions[i].Answer
+	a := s.Questions.At(i).Answer
 	if !strings.ContainsAny(a.Text.From(max(0, a.Text.Len()-last)), ".?!…;\n") && a.Status <= AnswerStreaming {
 		return s
 	}
@@ -208,14 +211,13 @@ func (s State) prepare(before State) State {
 	if !s.askedAnew(before) {
 		return s
 	}
-	i := len(s.Questions) - 1
-	card, _, ok := s.deck.Find(s.Questions[i].Text)
+	i := s.Questions.Len() - 1
+	card, _, ok := s.deck.Find(s.Questions.At(i).Text)
 	if !ok {
 		card.Answer = ""
 	}
-	if q := s.Questions[i]; q.Prepared != card.Answer && q.Answer.Text.Len() == 0 {
-		s.Questions = slices.Clone(s.Questions)
-		s.Questions[i].Prepared, s.Questions[i].Card = card.Answer, ok
+	if q := s.Questions.At(i); q.Prepared != card.Answer && q.Answer.Text.Len() == 0 {
+		s.Questions = s.Questions.With(i, func(q *Question) { q.Prepared, q.Card = card.Answer, ok })
 		if ok {
 			s.Shown = i
 		}
@@ -235,12 +237,11 @@ func (q Question) Shown() (text Text, whole bool) {
 // cardsDone puts the model's answers in the place of the prepared ones, but for
 // one that is being read.
 func (s State) cardsDone() State {
-	for i, q := range s.Questions {
+	for i, q := range s.Questions.All() {
 		if !q.Card || q.Answer.Text.Len() == 0 || i == s.Shown && s.beingRead() {
 			continue
 		}
-		s.Questions = slices.Clone(s.Questions)
-		s.Questions[i].Card = false
+		s.Questions = s.Questions.With(i, func(q *Question) { q.Card = false })
 		if q.ID == s.Reader.id {
 			s.Reader.id = 0 // reading begins anew
 		}
@@ -250,8 +251,8 @@ func (s State) cardsDone() State {
 
 // askedAnew says whether the newest question is new, or went on.
 func (s State) askedAnew(before State) bool {
-	n, m := len(s.Questions), len(before.Questions)
-	return n > 0 && (m == 0 || s.Questions[n-1].ID != before.Questions[m-1].ID || s.Questions[n-1].Text != before.Questions[m-1].Text)
+	n, m := s.Questions.Len(), before.Questions.Len()
+	return n > 0 && (m == 0 || s.Questions.At(n-1).ID != before.Questions.At(m-1).ID || s.Questions.At(n-1).Text != before.Questions.At(m-1).Text)
 }
 
 // Span is a piece of a text, in bytes.
@@ -263,8 +264,8 @@ func (s State) markUnsure(before State) State {
 	if !s.askedAnew(before) {
 		return s
 	}
-	n := len(s.Questions)
-	text := s.Questions[n-1].Text
+	n := s.Questions.Len()
+	text := s.Questions.At(n - 1).Text
 	var spans []Span
 	ws := s.heard[audio.Interviewer].late()
 	at := wordSpans(text)
@@ -277,8 +278,7 @@ func (s State) markUnsure(before State) State {
 		}
 	}
 	slices.Reverse(spans)
-	s.Questions = slices.Clone(s.Questions)
-	s.Questions[n-1].Unsure = spans
+	s.Questions = s.Questions.With(n-1, func(q *Question) { q.Unsure = spans })
 	return s
 }
 

@@ -150,7 +150,7 @@ func TestNothingMovesWhileItIsRead(t *testing.T) {
 				ev = Heard{s.wall(), tr}
 			case 1, 2:
 				from := rapid.IntRange(0, len(spokenAnswer)-1).Draw(t, "from")
-				if q := s.Questions; len(q) > 0 && s.wanted.n != 0 {
+				if q := s.Questions.List(); len(q) > 0 && s.wanted.n != 0 {
 					from = q[len(q)-1].Answer.Text.Len() % len(spokenAnswer)
 				}
 				to := min(from+rapid.IntRange(1, 90).Draw(t, "bytes"), len(spokenAnswer))
@@ -242,8 +242,9 @@ func TestChecklistOfTheQuestionOnScreen(t *testing.T) {
 	s = newStage() // the question goes on
 	s.asks("How did you split the work and how long did it take?")
 	s.reads("we split the work by money flow", true)
-	s.Questions = slices.Clone(s.Questions)
-	s.Questions[0].Text = "How did you split the work and how long did it take until you were done?"
+	s.Questions = s.Questions.With(0, func(q *Question) {
+		q.Text = "How did you split the work and how long did it take until you were done?"
+	})
 	s.pass(time.Second)
 	if all := s.Reader.Parts.All; covered() != 1 || len(all) != 2 || all[1].Text != "how long did it take until you were done" {
 		t.Errorf("%+v", all)
@@ -272,7 +273,7 @@ func TestMisheardQuestionIsAskedAgain(t *testing.T) {
 	if q.ID != 2 || q.Text != "How do you use Kafka in production?" || !q.Manual || len(q.Unsure) != 0 || s.wanted.id != 2 || s.onScreen() != 2 {
 		t.Errorf("%+v, wanted %+v", q, s.wanted)
 	}
-	if s.Questions[0].Answer.Status != AnswerCancelled {
+	if s.Questions.At(0).Answer.Status != AnswerCancelled {
 		t.Error("the answer to what was misheard goes on")
 	}
 	s.State = s.Apply(Typed{s.wall(), " \n"})
@@ -327,7 +328,7 @@ func TestPreparedCard(t *testing.T) {
 	}
 	s.pass(10 * time.Second)
 	s.asks("How does garbage collection work?")
-	if q := s.Questions[len(s.Questions)-1]; q.Prepared != "" || q.Card {
+	if q := s.Questions.At(s.Questions.Len() - 1); q.Prepared != "" || q.Card {
 		t.Errorf("%+v", q)
 	}
 }

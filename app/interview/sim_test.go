@@ -437,15 +437,15 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 				return ears, nil
 			},
 			Observe: func(s State, _ Event) {
-				if len(s.Questions) > 0 || len(seen) > 0 {
-					seen = append(seen, shown{time.Now(), s.Questions, s.orders})
+				if s.Questions.Len() > 0 || len(seen) > 0 {
+					seen = append(seen, shown{time.Now(), s.Questions.List(), s.orders})
 				}
 				if orders != 0 && s.wanted.n != orders {
 					dropped = append(dropped, time.Now())
 				}
 				orders = s.wanted.n
 				if s.draft.id != 0 && draftWords[s.orders] == 0 {
-					draftWords[s.orders] = wordsWithin(l.words, s.Questions[len(s.Questions)-1].Text)
+					draftWords[s.orders] = wordsWithin(l.words, s.Questions.At(s.Questions.Len()-1).Text)
 				}
 			},
 		}
@@ -467,8 +467,8 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 		}
 
 		final := s.State()
-		if n := len(final.Questions); n > 0 {
-			q := final.Questions[n-1]
+		if n := final.Questions.Len(); n > 0 {
+			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()
 			o.answered = q.Answer.Status == AnswerDone && !q.Answer.Draft
 			for _, sh := range seen {

@@ -136,8 +136,8 @@ type State struct {
 	Auto      bool // questions are answered without a key press
 	Lanes     [audio.Channels]Lane
 	Captions  [audio.Channels]Caption
-	Turns     []Turn     // the newest 1,000 at most, of at most about 8 KiB each
-	Questions []Question // oldest first, the newest 100 at most
+	Turns     []Turn    // the newest 1,000 at most, of at most about 8 KiB each
+	Questions Questions // oldest first, the newest 100 at most
 	// Shown is the index of the question on screen; -1 while there is none. While
 	// an answer is on screen, the next one takes its place with its first word.
 	Shown   int
@@ -220,8 +220,8 @@ type waiting struct {
 
 // Current returns the question on screen.
 func (s State) Current() (Question, bool) {
-	if s.Shown < 0 || s.Shown >= len(s.Questions) {
+	if s.Shown < 0 || s.Shown >= s.Questions.Len() {
 		return Question{}, false
 	}
-	return s.Questions[s.Shown], true
+	return s.Questions.At(s.Shown), true
 }

@@ -78,7 +78,7 @@ func everyScreen() []screenshot {
 	}
 	asks := func(p interview.Phase) func(*testWindow) { // without a question yet
 		return prompter(func(s *interview.State, _ *Account) {
-			s.Phase, s.Questions, s.Shown = p, nil, -1
+			s.Phase, s.Questions, s.Shown = p, interview.Questions{}, -1
 		})
 	}
 	held := func(hold Hold, buying bool) func(*testWindow) {

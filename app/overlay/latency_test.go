@@ -17,11 +17,10 @@ import (
 // interview's own loop, must not wait for it; then only the newest is drawn.
 func TestU1_BlockedWindow(t *testing.T) {
 	var drawn []int
-	w := newTestWindow(t, Options{Drawn: func(s interview.State) { drawn = append(drawn, s.Questions[1].Answer.Text.Len()) }})
+	w := newTestWindow(t, Options{Drawn: func(s interview.State) { drawn = append(drawn, s.Questions.At(1).Answer.Text.Len()) }})
 	s := state("")
 	for range 5000 { // nothing runs on Fyne's goroutine meanwhile
-		s.Questions = append([]interview.Question(nil), s.Questions...)
-		s.Questions[1].Answer.Text = s.Questions[1].Answer.Text.Append("x")
+		change(&s, func(q *interview.Question) { q.Answer.Text = q.Answer.Text.Append("x") })
 		w.Window.Show(s)
 	}
 	if n := len(w.queue); n != 1 {
@@ -58,14 +57,12 @@ func TestU2_LongFastAnswer(t *testing.T) {
 		st := state("")
 		var want strings.Builder
 		for i := range tokens {
-			st.Questions = append([]interview.Question(nil), st.Questions...)
-			q := &st.Questions[1]
 			token := fmt.Sprintf("token%d ", i)
 			if i%40 == 39 {
 				token = "end.\n\n- **Cue:** "
 			}
 			want.WriteString(token)
-			q.Answer.Text = q.Answer.Text.Append(token)
+			change(&st, func(q *interview.Question) { q.Answer.Text = q.Answer.Text.Append(token) })
 			st.Lanes[0].Level = float64(i%10) / 10
 			w.Show(st)
 			time.Sleep(time.Second / perSecond)

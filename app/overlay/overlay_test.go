@@ -100,15 +100,19 @@ func state(answer string) interview.State {
 	s.Lanes[1] = interview.Lane{LaneStatus: audio.LaneStatus{Channel: 1, State: audio.LaneLive, Device: "Headset"}, Level: 0.1}
 	s.Captions[0] = interview.Caption{Final: "Tell me about a time", Interim: "you changed your mind"}
 	s.Turns = []interview.Turn{{Speaker: audio.Candidate, Text: "Thank you for having me."}}
-	s.Questions = []interview.Question{
-		{ID: 1, Text: "Who are you?", Answer: interview.Answer{Status: interview.AnswerDone, FirstToken: 300 * time.Millisecond}},
-		{ID: 2, Text: "Tell me about a migration you led.", Answer: interview.Answer{
-			Status: interview.AnswerStreaming, FirstToken: 412 * time.Millisecond,
+	s.Questions = interview.QuestionsOf(
+		interview.Question{ID: 1, Text: "Who are you?", Answer: interview.Answer{Status: interview.AnswerDone, FirstToken: 300 * time.Millisecond}},
+		interview.Question{ID: 2, Text: "Tell me about a migration you led.", Answer: interview.Answer{
+			Status: interview.AnswerStreaming, FirstToken: 412 * time.Millisecond, Text: interview.Text{}.Append(answer),
 		}},
-	}
-	s.Questions[1].Answer.Text = s.Questions[1].Answer.Text.Append(answer)
+	)
 	s.Shown = 1
 	return s
+}
+
+// change changes the question on screen.
+func change(s *interview.State, to func(q *interview.Question)) {
+	s.Questions = s.Questions.With(s.Shown, to)
 }
 
 // onScreen is every text that is visible.
@@ -145,19 +149,20 @@ func TestGoldenStates(t *testing.T) {
 		"idle": func() interview.State { return interview.State{Auto: true, Shown: -1, Mode: ModeRehearsal} },
 		"listening": func() interview.State {
 			s := state("")
-			s.Mode, s.Phase, s.Shown, s.Questions = ModeRehearsal, interview.Listening, -1, nil
+			s.Mode, s.Phase, s.Shown, s.Questions = ModeRehearsal, interview.Listening, -1, interview.Questions{}
 			return s
 		},
 		"thinking": func() interview.State {
 			s := state("")
-			s.Phase, s.Questions[1].Answer.Status = interview.Thinking, interview.AnswerWaiting
-			s.Questions[1].Answer.FirstToken = 0
+			s.Phase = interview.Thinking
+			change(&s, func(q *interview.Question) { q.Answer.Status, q.Answer.FirstToken = interview.AnswerWaiting, 0 })
 			return s
 		},
 		"answering": func() interview.State { return state(interview0) },
 		"paused": func() interview.State {
 			s := state(interview0)
-			s.Phase, s.Questions[1].Answer.Status = interview.Paused, interview.AnswerDone
+			s.Phase = interview.Paused
+			change(&s, func(q *interview.Question) { q.Answer.Status = interview.AnswerDone })
 			return s
 		},
 		"offline": func() interview.State {
@@ -169,13 +174,16 @@ func TestGoldenStates(t *testing.T) {
 		"failed": func() interview.State {
 			s := state("I led")
 			s.Phase = interview.Listening
-			s.Questions[1].Answer.Status, s.Questions[1].Answer.Problem = interview.AnswerFailed, "Groq does not answer; trying again."
+			change(&s, func(q *interview.Question) {
+				q.Answer.Status, q.Answer.Problem = interview.AnswerFailed, "Groq does not answer; trying again."
+			})
 			s.Notice = interview.Notice{Code: "groq", Message: "Groq does not answer."}
 			return s
 		},
 		"ended": func() interview.State {
 			s := state(interview0)
-			s.Phase, s.Questions[1].Answer.Status = interview.Ended, interview.AnswerDone
+			s.Phase = interview.Ended
+			change(&s, func(q *interview.Question) { q.Answer.Status = interview.AnswerDone })
 			return s
 		},
 	}
@@ -289,8 +297,9 @@ func TestShowDrawsOnlyWhatChanged(t *testing.T) {
 func TestAnswersCanBeReadAfterTheEnd(t *testing.T) {
 	w := newTestWindow(t, Options{Do: func(c interview.Command) { t.Errorf("command %d reached the session", c) }})
 	s := state(interview0)
-	s.Phase, s.Questions[1].Answer.Status = interview.Ended, interview.AnswerDone
-	s.Questions[0].Answer.Text = s.Questions[0].Answer.Text.Append("A Go engineer.")
+	s.Phase = interview.Ended
+	change(&s, func(q *interview.Question) { q.Answer.Status = interview.AnswerDone })
+	s.Questions = s.Questions.With(0, func(q *interview.Question) { q.Answer.Text = q.Answer.Text.Append("A Go engineer.") })
 	w.Show(s)
 	for range 3 {
 		test.Tap(w.tele.previous)

@@ -223,13 +223,15 @@ func TestQuestionAsItIsShown(t *testing.T) {
 	}
 	w := newTestWindow(t, Options{})
 	s := state("I led it.")
-	s.Questions[1].Answer.Draft = true
+	change(&s, func(q *interview.Question) { q.Answer.Draft = true })
 	w.Show(s)
 	if w.tele.question.loud != "" || !strings.HasSuffix(w.tele.question.low, "…") {
 		t.Errorf("a draft's question is %q %q", w.tele.question.loud, w.tele.question.low)
 	}
-	s.Questions[1].Answer.Draft = false
-	s.Questions[1].Answer.Labels.All = []interview.Label{{From: 0, To: 9, Ground: interview.Unfounded, Claim: "Cassandra"}}
+	change(&s, func(q *interview.Question) {
+		q.Answer.Draft = false
+		q.Answer.Labels.All = []interview.Label{{From: 0, To: 9, Ground: interview.Unfounded, Claim: "Cassandra"}}
+	})
 	w.Show(s)
 	if w.tele.question.low != "" || !strings.Contains(onScreen(w), "Not in your documents: Cassandra.") {
 		t.Errorf("%q", onScreen(w))
@@ -349,10 +351,12 @@ func TestBasisCorrectionAndCard(t *testing.T) {
 	var typed []string
 	w := newTestWindow(t, Options{Ask: func(text string) { typed = append(typed, text) }})
 	s := state("I split it in nine months. I ran Cassandra.")
-	s.Questions[1].Answer.Labels.All = []interview.Label{
-		{From: 0, To: 26, Ground: interview.Grounded, Rests: "Split payments in nine months"},
-		{From: 27, To: 43, Ground: interview.Unfounded, Claim: "Cassandra"},
-	}
+	change(&s, func(q *interview.Question) {
+		q.Answer.Labels.All = []interview.Label{
+			{From: 0, To: 26, Ground: interview.Grounded, Rests: "Split payments in nine months"},
+			{From: 27, To: 43, Ground: interview.Unfounded, Claim: "Cassandra"},
+		}
+	})
 	w.Show(s)
 	w.win.Canvas().Capture() // lays it out
 	key := w.win.Canvas().OnTypedKey()
@@ -393,13 +397,12 @@ func TestBasisCorrectionAndCard(t *testing.T) {
 	}
 
 	s = state("")
-	s.Questions[1].Prepared, s.Questions[1].Card = "**Three reasons.**", true
+	change(&s, func(q *interview.Question) { q.Prepared, q.Card = "**Three reasons.**", true })
 	w.Show(s)
 	if text := onScreen(w); !strings.Contains(text, "Three reasons.") || !strings.Contains(text, "Prepared before the interview") {
 		t.Errorf("%q", text)
 	}
-	s.Questions[1].Card = false
-	s.Questions[1].Answer.Text = s.Questions[1].Answer.Text.Append("Because.")
+	change(&s, func(q *interview.Question) { q.Card, q.Answer.Text = false, q.Answer.Text.Append("Because.") })
 	w.Show(s)
 	if text := onScreen(w); strings.Contains(text, "Three reasons.") || !strings.Contains(text, "Because.") {
 		t.Errorf("%q", text)

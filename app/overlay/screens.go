@@ -194,7 +194,7 @@ func (w *Window) leaf(c interview.Command) {
 	case interview.Previous:
 		s.Shown = max(s.Shown-1, 0)
 	case interview.Next:
-		s.Shown = min(s.Shown+1, len(s.Questions)-1)
+		s.Shown = min(s.Shown+1, s.Questions.Len()-1)
 	}
 	w.draw(s, viewOf(s))
 }

@@ -23,62 +23,64 @@ const spokenAnswer = "**By money flow, one at a time.**\n\n" +
 // model and the deck do to it.
 func readingStates() map[string]func() interview.State {
 	at := func(part string) int { return strings.Index(spokenAnswer, part) }
-	done := func() (interview.State, *interview.Question) {
+	done := func(to func(*interview.Question)) interview.State {
 		s := state(spokenAnswer)
 		s.Phase = interview.Listening
-		q := &s.Questions[1]
-		q.Text, q.Answer.Status = "How did you split the ledger?", interview.AnswerDone
-		return s, q
+		change(&s, func(q *interview.Question) {
+			q.Text, q.Answer.Status = "How did you split the ledger?", interview.AnswerDone
+			to(q)
+		})
+		return s
 	}
 	return map[string]func() interview.State{
 		"reading": func() interview.State {
-			s, q := done()
-			q.Answer.Labels.All = []interview.Label{{From: 0, To: at("\n"), Ground: interview.Grounded, Rests: "Split the ledger by money flow"}}
+			s := done(func(q *interview.Question) {
+				q.Answer.Labels.All = []interview.Label{{From: 0, To: at("\n"), Ground: interview.Grounded, Rests: "Split the ledger by money flow"}}
+			})
 			s.Reader.Said = at("they")
 			return s
 		},
 		"unfounded": func() interview.State {
-			s, q := done()
-			q.Answer.Labels.All = []interview.Label{
-				{From: 0, To: at("\n"), Ground: interview.Grounded, Rests: "Split the ledger by money flow"},
-				{From: at("I ran"), To: at("\n- Payouts"), Ground: interview.Unfounded, Claim: "Cassandra"},
-			}
-			return s
+			return done(func(q *interview.Question) {
+				q.Answer.Labels.All = []interview.Label{
+					{From: 0, To: at("\n"), Ground: interview.Grounded, Rests: "Split the ledger by money flow"},
+					{From: at("I ran"), To: at("\n- Payouts"), Ground: interview.Unfounded, Claim: "Cassandra"},
+				}
+			})
 		},
 		"draft": func() interview.State {
 			s := state("**By money flow, one at a time.**")
-			s.Questions[1].Text, s.Questions[1].Answer.Draft = "So how did you split the ledger", true
+			change(&s, func(q *interview.Question) { q.Text, q.Answer.Draft = "So how did you split the ledger", true })
 			return s
 		},
 		"waiting": func() interview.State {
-			s, _ := done()
-			s.Questions = append(s.Questions, interview.Question{ID: 3, Text: "And what would you do differently?"})
+			s := done(func(*interview.Question) {})
+			s.Questions = interview.QuestionsOf(append(s.Questions.List(), interview.Question{ID: 3, Text: "And what would you do differently?"})...)
 			s.Reader.Said, s.Reader.Next = at("they"), 3
 			return s
 		},
 		"checklist": func() interview.State {
-			s, q := done()
-			q.Text = "How did you split it, how long did it take, and what went wrong?"
+			s := done(func(q *interview.Question) {
+				q.Text = "How did you split it, how long did it take, and what went wrong?"
+			})
 			s.Reader.Parts.All = []interview.Part{{Text: "How did you split it", Covered: true}, {Text: "how long did it take"}, {Text: "what went wrong"}}
 			s.Reader.Said = at("they")
 			return s
 		},
 		"prepared": func() interview.State {
-			s, q := done()
-			q.Answer = interview.Answer{Status: interview.AnswerFailed, Problem: "Groq cannot be reached; the network seems to be away."}
-			q.Prepared, q.Card = spokenAnswer, true
-			return s
+			return done(func(q *interview.Question) {
+				q.Answer = interview.Answer{Status: interview.AnswerFailed, Problem: "Groq cannot be reached; the network seems to be away."}
+				q.Prepared, q.Card = spokenAnswer, true
+			})
 		},
 		"misheard": func() interview.State {
-			s, q := done()
-			q.Text = "How did you use cough car there?"
-			q.Unsure = []interview.Span{{From: 16, To: 21}, {From: 22, To: 25}}
-			return s
+			return done(func(q *interview.Question) {
+				q.Text = "How did you use cough car there?"
+				q.Unsure = []interview.Span{{From: 16, To: 21}, {From: 22, To: 25}}
+			})
 		},
 		"correcting": func() interview.State {
-			s, q := done()
-			q.Text = "How did you use cough car there?"
-			return s
+			return done(func(q *interview.Question) { q.Text = "How did you use cough car there?" })
 		},
 	}
 }
@@ -133,15 +135,14 @@ func TestFrameCostIsFlat(t *testing.T) {
 		w.open(prompterScreen)
 		s := state(strings.Repeat("I led the **migration** of payments. ", tokens/7))
 		s.Turns = slices.Repeat(s.Turns, turns)
-		s.Questions = append(slices.Repeat(s.Questions[:1], questions-1), s.Questions[1])
+		s.Questions = interview.QuestionsOf(append(slices.Repeat([]interview.Question{s.Questions.At(0)}, questions-1), s.Questions.At(1))...)
 		s.Shown = questions - 1
-		q := &s.Questions[s.Shown]
-		s.Reader.Said = q.Answer.Text.Len() - 60
+		s.Reader.Said = s.Questions.At(s.Shown).Answer.Text.Len() - 60
 		w.Show(s)
 		before := w.tele.answer.laid
 		const frames = 60
 		allocations = testing.AllocsPerRun(frames, func() {
-			q.Answer.Text = q.Answer.Text.Append("led ")
+			change(&s, func(q *interview.Question) { q.Answer.Text = q.Answer.Text.Append("led ") })
 			s.Reader.Said += 4
 			w.Show(s)
 		})

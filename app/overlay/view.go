@@ -60,7 +60,7 @@ const captionBytes = 400
 
 func viewOf(s interview.State) view {
 	v := view{
-		mode: s.Mode, phase: s.Phase, auto: s.Auto, total: len(s.Questions),
+		mode: s.Mode, phase: s.Phase, auto: s.Auto, total: s.Questions.Len(),
 		elapsed: s.Elapsed.Truncate(time.Second), notice: s.Notice, dropped: s.Dropped,
 	}
 	for c := range v.lanes {
@@ -79,8 +79,8 @@ func viewOf(s interview.State) view {
 		v.status, v.length, v.card = q.Answer.Status, text.Len(), q.Card
 		v.problem = q.Answer.Problem
 	}
-	for i := s.Shown; i >= 0 && i < len(s.Questions) && v.latency == 0; i-- {
-		v.latency = s.Questions[i].Answer.FirstToken
+	for i := s.Shown; i >= 0 && i < s.Questions.Len() && v.latency == 0; i-- {
+		v.latency = s.Questions.At(i).Answer.FirstToken
 	}
 	return v
 }

@@ -55,8 +55,7 @@ func TestNote(t *testing.T) {
 
 func TestViewOf(t *testing.T) {
 	s := state("answer")
-	s.Questions[1].Text = "Why\u202e?\x1b"
-	s.Questions[1].Answer.FirstToken = 0
+	change(&s, func(q *interview.Question) { q.Text, q.Answer.FirstToken = "Why\u202e?\x1b", 0 })
 	s.Captions[0] = interview.Caption{Interim: strings.Repeat("我", 200) + " so then"}
 	v := viewOf(s)
 	if v.question != "Why?" {
