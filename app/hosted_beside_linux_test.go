@@ -23,7 +23,7 @@ import (
 func TestBesideAnInterview(t *testing.T) {
 	iv := *bundled(t)
 	iv.Questions = append(slices.Clone(iv.Questions), rehearsal.Question{ID: "cards", Text: "Write the cards of this interview now.", Answer: writtenDeck})
-	s := serviceOf(t, &iv)
+	s := serviceOf(t, &iv, false)
 	p := s.program()
 	defer p.hosted.account.Close()
 	t.Setenv("XDG_DATA_HOME", t.TempDir())

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +26,7 @@ import (
 	"copilot/audio"
 	"copilot/backend/api"
 	"copilot/backend/supabase"
+	"copilot/backend/supabase/litetest"
 	"copilot/backend/supabase/pgtest"
 	"copilot/billing"
 	"copilot/billing/stripetest"
@@ -51,6 +54,9 @@ type service struct {
 	t       *testing.T
 	person  string // the user whose books are looked at
 	auth    *authtest.Server
+	signIn  string  // URL of the sign-in: auth's, or Supabase Lite's
+	lite    func()  // waits until that is up; nil: it is auth
+	mails   mailbox // of Supabase Lite
 	vendors *rehearsal.Server
 	stripe  *stripetest.Stripe
 	db      *pgtest.Database
@@ -62,12 +68,14 @@ type service struct {
 	log     lockedBuffer
 }
 
-func newService(t *testing.T) *service { return serviceOf(t, nil) }
+func newService(t *testing.T) *service { return serviceOf(t, nil, false) }
 
-// serviceOf is newService whose vendors know an interview; nil: the bundled one.
-func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
+// serviceOf is newService whose vendors know an interview, nil being the bundled
+// one, and whose sign-in is Supabase Lite rather than the strict stand-in.
+func serviceOf(t *testing.T, iv *rehearsal.Interview, lite bool) *service {
 	t.Helper()
 	s := &service{t: t, person: authtest.UserID, auth: authtest.New(t)}
+	s.signIn = s.auth.URL
 	var err error
 	if s.vendors, err = rehearsal.Start(t.Context(), rehearsal.Options{Interview: iv}); err != nil {
 		t.Fatal(err)
@@ -77,7 +85,11 @@ func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.stripe.Close)
-	postgres, err := pgtest.Start(t.Context(), pgtest.Options{Template: func(ctx context.Context, url string) error {
+	port := 0
+	if lite {
+		port = freePort(t)
+	}
+	postgres, err := pgtest.Start(t.Context(), pgtest.Options{Port: port, Template: func(ctx context.Context, url string) error {
 		_, err := supabase.Migrate(ctx, url)
 		return err
 	}})
@@ -88,7 +100,12 @@ func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
 	s.db = postgres.Database(t)
 	db := s.db
 	s.clock = db.Clock(t, time.Now())
-	s.register(authtest.UserID, authtest.Email)
+	secret := ""
+	if lite {
+		secret = "SUPABASE_JWT_SECRET=" + s.startLite()
+	} else {
+		s.register(authtest.UserID, authtest.Email)
+	}
 	if s.pool, err = supabase.Open(t.Context(), db.URL("copilot_backend")); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +113,7 @@ func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
 	s.addr = freeAddress(t)
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "ADDR=" + s.addr, "LOG_LEVEL=debug",
-		"SUPABASE_URL=" + s.auth.URL, "SUPABASE_DB_URL=" + db.URL("copilot_backend"),
+		"SUPABASE_URL=" + s.signIn, secret, "SUPABASE_DB_URL=" + db.URL("copilot_backend"),
 		"DEEPGRAM_URL=" + s.vendors.DeepgramURL(), "DEEPGRAM_API_KEY=" + s.vendors.DeepgramKey(),
 		"GROQ_URL=" + s.vendors.GroqURL(), "GROQ_API_KEY=" + s.vendors.GroqKey(),
 		"STRIPE_URL=" + s.stripe.URL, "STRIPE_SECRET_KEY=" + s.stripe.Key, "STRIPE_WEBHOOK_SECRET=" + hookSecret,
@@ -109,6 +126,75 @@ func serviceOf(t *testing.T, iv *rehearsal.Interview) *service {
 	s.stripe.Endpoint(s.url()+api.PathWebhook, hookSecret)
 	s.start()
 	return s
+}
+
+// startLite begins to bring Supabase Lite up, and returns what its tokens are
+// signed with; s.lite waits for it.
+func (s *service) startLite() (secret string) {
+	s.t.Helper()
+	port, ctx := freePort(s.t), s.t.Context()
+	s.signIn = fmt.Sprintf("http://127.0.0.1:%d", port)
+	o := litetest.Options{Owner: s.db.URL("postgres"), Superuser: s.db.Server.TCP(s.db.Server.Superuser(), s.db.Name), Port: port,
+		Secret: strings.Repeat("canary-of-the-tokens-", 2), Key: authtest.Key, Confirm: true,
+		Log: filepath.Join(s.t.TempDir(), "lite.log"), Mail: s.mails.add}
+	started := make(chan error, 1)
+	var l *litetest.Lite
+	go func() {
+		err := litetest.Install(ctx)
+		if err == nil {
+			l, err = litetest.Start(ctx, o)
+		}
+		started <- err
+	}()
+	var failed error
+	wait := sync.OnceFunc(func() { failed = <-started })
+	s.t.Cleanup(func() {
+		if wait(); failed == nil {
+			l.Stop()
+		}
+	})
+	s.lite = func() {
+		s.t.Helper()
+		if wait(); failed != nil {
+			s.t.Fatalf("Supabase Lite: %v", failed)
+		}
+	}
+	return o.Secret
+}
+
+// mailbox is the messages that Supabase Lite would have sent.
+type mailbox struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (m *mailbox) add(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all = append(m.all, text)
+}
+
+var mailedCode = regexp.MustCompile(`\b\d{6}\b`)
+
+// code returns the code in the newest message to an address; empty: none yet.
+func (m *mailbox) code(to string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, text := range slices.Backward(m.all) {
+		if strings.Contains(text, to) {
+			return mailedCode.FindString(text)
+		}
+	}
+	return ""
+}
+
+// idOf is the id that the sign-in service gave to a person.
+func (s *service) idOf(email string) (id string) {
+	s.t.Helper()
+	if err := s.db.Super(s.t).QueryRow(s.t.Context(), "select id::text from auth.users where email = $1", email).Scan(&id); err != nil {
+		s.t.Fatalf("%s: %v", email, err)
+	}
+	return id
 }
 
 // register makes a person known to the database, as the sign-in service does.
@@ -131,12 +217,17 @@ func (s *service) pay(page string) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // start runs the backend until kill or the end of the test.
@@ -244,7 +335,7 @@ func (s *service) program() *program {
 	s.t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: io.Discard,
 		keys: account.NewKeys(), log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
-	p.config = config{BackendURL: s.url(), SupabaseURL: s.auth.URL, SupabaseKey: authtest.Key, DeepgramURL: s.vendors.DeepgramURL()}
+	p.config = config{BackendURL: s.url(), SupabaseURL: s.signIn, SupabaseKey: authtest.Key, DeepgramURL: s.vendors.DeepgramURL()}
 	var err error
 	if p.hosted, err = newHosted(p.config, p.keys, p.log); err != nil {
 		s.t.Fatal(err)

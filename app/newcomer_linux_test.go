@@ -79,6 +79,15 @@ func (k keyboard) awaits(name string) {
 	})
 }
 
+// rests waits until the focus has stood still for a moment.
+func (k keyboard) rests() {
+	for at, since := -1, time.Now(); time.Since(since) < 400*time.Millisecond; time.Sleep(20 * time.Millisecond) {
+		if now, _ := k.focused(); now != at {
+			at, since = now, time.Now()
+		}
+	}
+}
+
 // press goes to a button and presses it.
 func (k keyboard) press(name string) {
 	k.d.t.Helper()
@@ -95,11 +104,10 @@ func (d *desktop) settings() overlay.Settings {
 const (
 	newcomer         = "grace@example.com"
 	newcomerPassword = "canary-password-of-grace"
-	newcomerID       = "7e7d6a3f-4a3c-4d3e-9b5f-000000000001" // the first that the sign-in service makes
 )
 
 // A newcomer's whole path, without a mouse: the notice of the first start, an
-// account, an interview prepared with a real PDF, the sound check, a hosted
+// account at Supabase Lite, an interview prepared with a real PDF, the sound check, a hosted
 // interview on real sound with captions and an answer, the minutes going down in
 // the tray, the last of them, a payment in a real browser after which it goes on
 // by itself, the debrief, and what is exported.
@@ -108,7 +116,7 @@ const (
 // where it does not belong: in the program, its log, its files, a crash report,
 // a bundle for the support, or on the wire.
 func TestNewcomer(t *testing.T) {
-	s := newService(t)
+	s := serviceOf(t, nil, true)
 	d := newDesktop(t)
 	d.startKeyring()
 	sound := pulsetest.Start(t)
@@ -116,6 +124,7 @@ func TestNewcomer(t *testing.T) {
 	c := newCanaries(t, s)
 	env := append(sound.Env(), path, "BACKEND_URL="+c.backend.url, "SUPABASE_URL="+c.auth.url, "SUPABASE_ANON_KEY="+authtest.Key,
 		"DEEPGRAM_URL="+c.deepgram.url, "DEEPGRAM_API_KEY="+canaryDeepgram, "GROQ_API_KEY="+canaryGroq)
+	s.lite()
 	p := d.launchReleased(env)
 	k := keyboard{d, p}
 	d.eventually("the window is there", 60*time.Second, func() bool { return d.titled("Interview Copilot") != 0 })
@@ -133,10 +142,10 @@ func TestNewcomer(t *testing.T) {
 	k.write(newcomerPassword)
 	k.press("button Create an account")
 	k.awaits("field 123456")
-	s.register(newcomerID, newcomer)
-	s.person = newcomerID
+	d.eventually("a code was sent", 20*time.Second, func() bool { return s.mails.code(newcomer) != "" })
+	s.person = s.idOf(newcomer)
 	s.credit(2)
-	k.write(s.auth.Sent(newcomer, "signup"))
+	k.write(s.mails.code(newcomer))
 	k.hit("Return")
 	tray := d.tray()
 	tray.shows("2 minutes left")
@@ -162,25 +171,28 @@ func TestNewcomer(t *testing.T) {
 	d.eventually("the interview is prepared and in use", 20*time.Second, func() bool { return d.settings().PreparedName == "Second round" })
 	k.press("button Done")
 
-	// The sound check, on real devices.
+	// The sound check, on real devices, with live words and before anything is charged.
 	files := laneFiles(t, s.vendors.Interview(), 0, 8*time.Second)
 	k.press("button Sound check")
 	k.to("button Record 10 seconds")
 	waitBoth := [...]func(){sound.Play(pulsetest.Speakers, files[audio.Interviewer]), sound.Play(pulsetest.MicBus, files[audio.Candidate])}
 	d.reads("newcomer-3-sound", "Sounds good.")
+	d.reads("newcomer-3-words", "How are you today")
 	k.press("button Done")
 	for _, wait := range waitBoth {
 		wait()
 	}
-	if s.vendors.Stats().Streams > 0 || s.alive() {
-		t.Error("the sound check was transcribed, or charged")
+	d.eventually("the check's stream has ended", 20*time.Second, func() bool { return s.vendors.Stats().LiveStreams == 0 })
+	checked := s.vendors.Stats()
+	if balance, charged := s.books(); checked.Streams != 1 || balance != 2 || charged != 0 || s.alive() {
+		t.Errorf("the sound check: %+v, balance %d, %d charged", checked, balance, charged)
 	}
 
 	// The interview.
 	k.to("button Sound check") // the set-up is back
 	k.hit("ctrl+s")
 	tray.shows("Listening", "1 minute left")
-	d.eventually("sound arrives", 20*time.Second, func() bool { return s.vendors.Stats().Audio > time.Second })
+	d.eventually("sound arrives", 20*time.Second, func() bool { return s.vendors.Stats().Audio > checked.Audio+time.Second })
 	files = laneFiles(t, s.vendors.Interview(), 0, 42*time.Second)
 	sound.Play(pulsetest.Speakers, files[audio.Interviewer])
 	sound.Play(pulsetest.MicBus, files[audio.Candidate])
@@ -198,9 +210,11 @@ func TestNewcomer(t *testing.T) {
 	k.hit("ctrl+period")
 	tray.shows("No interview", "119 minutes left")
 
-	// The debrief, and its exports.
+	// The debrief, with the coach's words, and its exports.
+	answered := s.vendors.Stats().Answers
 	k.press("button Debrief")
-	k.to("button Ask for feedback")
+	k.press("button Ask for feedback")
+	d.eventually("the coach has written", 20*time.Second, func() bool { return s.vendors.Stats().Answers > answered })
 	d.screenshot("newcomer-7-debrief")
 	for _, format := range []struct{ button, ending string }{{"Markdown", "md"}, {"PDF", "pdf"}, {"Word", "docx"}} {
 		k.press("button " + format.button)
@@ -221,6 +235,20 @@ func TestNewcomer(t *testing.T) {
 			}
 		}
 	}
+
+	// The receipts, saved.
+	k.hit("ctrl+comma")
+	k.press("button Account")
+	k.rests() // the page is made anew, and the button has the focus again
+	k.press("button Time, receipts, sign out")
+	k.press("button Receipts")
+	k.press("button Save as CSV")
+	k.awaits("field Enter filename")
+	k.hit("Return")
+	d.eventually("the receipts are written", 20*time.Second, func() bool {
+		found, _ := filepath.Glob(filepath.Join(d.home, "*.csv"))
+		return len(found) == 1 && strings.Contains(d.exported(found[0]), "payment,") && strings.Contains(d.exported(found[0]), "5.00")
+	})
 	tray.press("Quit")
 	if err := p.wait(20 * time.Second); err != nil {
 		t.Errorf("quit: %v", err)

@@ -8,9 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"copilot/backend/supabase/litetest"
 )
 
 // keeper runs a program and ends it when standard input closes, which happens
@@ -51,7 +52,7 @@ func startChild(log, program string, env []string) (*child, error) {
 	defer r.Close()
 	c := &child{hold: w, log: log, done: make(chan struct{})}
 	c.cmd = exec.Command("/bin/sh", "-c", keeper, filepath.Base(program), program)
-	c.cmd.Env = append(baseEnv(), env...)
+	c.cmd.Env = append(litetest.BaseEnv(), env...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = r, out, out
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
 	if err := c.cmd.Start(); err != nil {
@@ -62,16 +63,6 @@ func startChild(log, program string, env []string) (*child, error) {
 		c.err = c.cmd.Wait()
 	}()
 	return c, nil
-}
-
-func baseEnv() []string {
-	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG"} {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
 }
 
 // stop ends the program and waits for it.
@@ -111,13 +102,4 @@ func (c *child) ready(ctx context.Context, url string) error {
 }
 
 // failure is why a program ended that should not have, with its last words.
-func (c *child) failure() error { return lastWords(c.err, c.log) }
-
-func lastWords(err error, log string) error {
-	if err == nil {
-		err = errors.New("it ended by itself")
-	}
-	text, _ := os.ReadFile(log)
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return fmt.Errorf("%w\n%s", err, strings.Join(lines[max(0, len(lines)-12):], "\n"))
-}
+func (c *child) failure() error { return litetest.LastWords(c.err, c.log) }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"copilot/backend/supabase/litetest"
 	"copilot/billing/stripetest"
 )
 
@@ -39,7 +40,7 @@ func (s *stack) startPayments(ctx context.Context) error {
 	s.BackendURL = "http://" + s.addr
 	s.payEnv = []string{"STRIPE_SECRET_KEY=" + s.stripe.Key, "STRIPE_URL=" + s.stripe.URL, "PUBLIC_URL=" + s.BackendURL, "ADDR=" + s.addr}
 	setup := exec.CommandContext(ctx, s.program(), "-stripe-setup")
-	setup.Env = append(baseEnv(), s.payEnv...)
+	setup.Env = append(litetest.BaseEnv(), s.payEnv...)
 	out, err := setup.Output()
 	if err != nil {
 		return fmt.Errorf("backend -stripe-setup: %w", err)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"copilot/app/rehearsal"
+	"copilot/backend/supabase"
+	"copilot/backend/supabase/litetest"
 	"copilot/backend/supabase/pgtest"
 	"copilot/billing/stripetest"
 )
@@ -39,7 +41,7 @@ type stack struct {
 	lock    *os.File
 
 	pg      *pgtest.Server
-	lite    *lite
+	lite    *litetest.Lite
 	vendors *rehearsal.Server
 	backend *child
 	stripe  *stripetest.Stripe
@@ -59,7 +61,7 @@ func up(ctx context.Context, o options) (*stack, error) {
 		do   func(context.Context) error
 	}{
 		{"The data in " + o.Dir, s.openDir},
-		{"Node packages of Supabase Lite (150 MB, downloaded once)", s.installLite},
+		{"Node packages of Supabase Lite (150 MB, downloaded once)", litetest.Install},
 		{"The backend's program", s.buildBackend},
 		{"PostgreSQL", s.startPostgres},
 		{"Supabase Lite, the migrations, the privileges", s.startLite},
@@ -93,7 +95,7 @@ func (s *stack) close() {
 		s.vendors.Close()
 	}
 	if s.lite != nil {
-		s.lite.stop()
+		s.lite.Stop()
 	}
 	if s.pg != nil {
 		_ = s.pg.Close() // what it complains of is logged beside its data
@@ -108,8 +110,8 @@ func (s *stack) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-s.lite.done:
-		return fmt.Errorf("Supabase Lite ended: %w", s.lite.failure())
+	case <-s.lite.Done():
+		return fmt.Errorf("Supabase Lite ended: %w", s.lite.Failure())
 	case <-s.backend.done:
 		return fmt.Errorf("the backend ended: %w", s.backend.failure())
 	}
@@ -176,6 +178,27 @@ func (s *stack) startPostgres(ctx context.Context) error {
 		Dir: filepath.Join(s.o.Dir, "pg"), Port: port, Password: s.secrets.Database, Durable: true,
 	})
 	return err
+}
+
+// startLite migrates the database and brings Supabase Lite up over it.
+func (s *stack) startLite(ctx context.Context) error {
+	port, err := freePort(s.o.API)
+	if err != nil {
+		return err
+	}
+	owner := s.pg.URL("postgres", database)
+	if _, err := supabase.Migrate(ctx, owner); err != nil {
+		return err
+	}
+	s.lite, err = litetest.Start(ctx, litetest.Options{
+		Owner: owner, Superuser: s.pg.TCP(s.pg.Superuser(), database), Port: port, Secret: s.secrets.JWT, Key: s.secrets.Key,
+		Confirm: s.o.Confirm, Log: filepath.Join(s.o.Dir, "supabase.log"), Mail: s.mail, Env: []string{"LITE_STACK=" + s.o.Dir},
+	})
+	if err != nil {
+		return err
+	}
+	s.SupabaseURL = s.lite.URL
+	return nil
 }
 
 // recording is unpacked once in a process.

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"copilot/backend/api"
+	"copilot/backend/supabase/litetest"
 )
 
 // asStack makes this test's program the command itself.
@@ -313,7 +314,7 @@ func TestRegistryIsUnreachable(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("npm_config_registry", "http://127.0.0.1:1/")
-	err := new(stack).installLite(t.Context())
+	err := litetest.Install(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "npm registry must be reachable") {
 		t.Errorf("error %v, want one that names the registry", err)
 	}

@@ -1,5 +1,5 @@
-// Supabase Lite over the stack's Postgres: GoTrue's and PostgREST's wire on loopback, for one Go
-// process (lite.go) that gives the settings in the environment and holds standard input open.
+// Supabase Lite over a Postgres of ours: GoTrue's and PostgREST's wire on loopback, for one Go
+// process (litetest.go) that gives the settings in the environment and holds standard input open.
 // The migrations have been applied. It says a word on standard output after each step:
 //   warm       its own tables are there, and its first request is over, with which it grants too
 //              much on the tables of others; it waits for a line, before which that is undone

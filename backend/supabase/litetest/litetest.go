@@ -1,4 +1,8 @@
-package main
+// Package litetest runs Supabase Lite, which serves GoTrue's and PostgREST's wire
+// over a PostgreSQL of ours: for the local stack and for tests. It is a program
+// of Node's, whose packages are installed once from the npm registry. It belongs
+// to neither the desktop program nor the server.
+package litetest
 
 import (
 	"bufio"
@@ -31,8 +35,7 @@ var (
 	packageLock []byte
 )
 
-// modules is where the packages of this lock file are kept, for this stack and
-// every later one.
+// modules is where the packages of this lock file are kept, for every start.
 func modules() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -42,9 +45,9 @@ func modules() (string, error) {
 	return filepath.Join(cache, "interview-copilot", "lite-"+hex.EncodeToString(sum[:6])), nil
 }
 
-// installLite installs what package-lock.json names, exactly and checked by its
+// Install installs what package-lock.json names, exactly and checked by its
 // hashes, unless it is there. Nothing of the packages is run meanwhile.
-func (s *stack) installLite(ctx context.Context) error {
+func Install(ctx context.Context) error {
 	dir, err := modules()
 	if err != nil {
 		return err
@@ -82,8 +85,23 @@ func (s *stack) installLite(ctx context.Context) error {
 	return nil
 }
 
-// lite is Supabase Lite's process, which ends when its standard input does.
-type lite struct {
+// Options of a Lite. All but those said to be optional are required.
+type Options struct {
+	Owner     string // URL of the database for the role that owns the schema, which Migrate was given
+	Superuser string // and for the superuser, over TCP
+	Port      int    // of 127.0.0.1
+	Secret    string // signs access tokens by HS256
+	Key       string // the publishable key
+	Confirm   bool   // new accounts confirm their address
+	Log       string // the file of its log
+	Mail      func(text string)
+	Env       []string // optional; for people who look whose process this is
+}
+
+// Lite is Supabase Lite's process, which ends when its standard input does.
+type Lite struct {
+	URL string
+
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	words chan string // warm, listening
@@ -92,54 +110,47 @@ type lite struct {
 	err   error // after done
 }
 
-// startLite brings Supabase Lite up in the order that keeps the privileges: its
-// own tables, our migrations, its first request, our privileges again, and only
-// then the port.
-func (s *stack) startLite(ctx context.Context) error {
-	dir, err := modules()
+// Start brings Supabase Lite up over a migrated database, in the order that
+// keeps the privileges: its own tables, its first request, our privileges again,
+// and only then the port. Install must have succeeded once. The caller stops it;
+// cancelling ctx ends the start only.
+func Start(ctx context.Context, o Options) (*Lite, error) {
+	l, err := start(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	port, err := freePort(s.o.API)
+	if err = l.await(ctx, "warm"); err == nil {
+		if err = supabase.ApplyPrivileges(ctx, o.Owner); err == nil {
+			err = l.goOn(ctx, "listening")
+		}
+	}
 	if err != nil {
-		return err
+		l.Stop()
+		return nil, err
 	}
-	owner := s.pg.URL("postgres", database)
-	if _, err := supabase.Migrate(ctx, owner); err != nil {
-		return err
-	}
-	s.SupabaseURL = "http://127.0.0.1:" + strconv.Itoa(port)
-	confirm := "0"
-	if s.o.Confirm {
-		confirm = "1"
-	}
-	s.lite, err = startLite(dir, filepath.Join(s.o.Dir, "supabase.log"), s.mail, []string{
-		"LITE_DB=" + s.pg.TCP(s.pg.Superuser(), database), "LITE_URL=" + s.SupabaseURL, "LITE_PORT=" + strconv.Itoa(port),
-		"LITE_SECRET=" + s.secrets.JWT, "LITE_KEY=" + s.secrets.Key, "LITE_CONFIRM=" + confirm,
-		"DO_NOT_TRACK=1", "LITE_TELEMETRY=0",
-		"LITE_STACK=" + s.o.Dir, // for people who look whose process this is
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.lite.await(ctx, "warm"); err != nil {
-		return err
-	}
-	if err := supabase.ApplyPrivileges(ctx, owner); err != nil {
-		return err
-	}
-	return s.lite.goOn(ctx, "listening")
+	return l, nil
 }
 
-func startLite(modules, log string, mail func(string), env []string) (*lite, error) {
-	out, err := os.Create(log)
+func start(o Options) (*Lite, error) {
+	dir, err := modules()
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.Create(o.Log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	l := &lite{words: make(chan string, 4), log: log, done: make(chan struct{})}
+	confirm := "0"
+	if o.Confirm {
+		confirm = "1"
+	}
+	l := &Lite{URL: "http://127.0.0.1:" + strconv.Itoa(o.Port), words: make(chan string, 4), log: o.Log, done: make(chan struct{})}
 	l.cmd = exec.Command("node", "--input-type=module", "--eval", liteScript)
-	l.cmd.Dir, l.cmd.Stderr, l.cmd.Env = modules, out, append(baseEnv(), env...)
+	l.cmd.Dir, l.cmd.Stderr = dir, out
+	l.cmd.Env = append(BaseEnv(), "LITE_DB="+o.Superuser, "LITE_URL="+l.URL, "LITE_PORT="+strconv.Itoa(o.Port),
+		"LITE_SECRET="+o.Secret, "LITE_KEY="+o.Key, "LITE_CONFIRM="+confirm, "DO_NOT_TRACK=1", "LITE_TELEMETRY=0")
+	l.cmd.Env = append(l.cmd.Env, o.Env...)
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
 	if l.stdin, err = l.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -153,14 +164,25 @@ func startLite(modules, log string, mail func(string), env []string) (*lite, err
 	}
 	go func() {
 		defer close(l.done)
-		l.listen(stdout, mail)
+		l.listen(stdout, o.Mail)
 		l.err = l.cmd.Wait()
 	}()
 	return l, nil
 }
 
+// BaseEnv is what of this process's environment programs need anyway.
+func BaseEnv() []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LANG"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
 // listen passes on what the process says, until it ends.
-func (l *lite) listen(stdout io.Reader, mail func(string)) {
+func (l *Lite) listen(stdout io.Reader, mail func(string)) {
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -179,14 +201,14 @@ func (l *lite) listen(stdout io.Reader, mail func(string)) {
 }
 
 // goOn lets the process do its next step.
-func (l *lite) goOn(ctx context.Context, word string) error {
+func (l *Lite) goOn(ctx context.Context, word string) error {
 	if _, err := io.WriteString(l.stdin, "\n"); err != nil {
-		return lastWords(err, l.log)
+		return LastWords(err, l.log)
 	}
 	return l.await(ctx, word)
 }
 
-func (l *lite) await(ctx context.Context, word string) error {
+func (l *Lite) await(ctx context.Context, word string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	select {
@@ -196,16 +218,30 @@ func (l *lite) await(ctx context.Context, word string) error {
 		}
 		return nil
 	case <-l.done:
-		return l.failure()
+		return l.Failure()
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for %q: %w; see %s", word, ctx.Err(), l.log)
 	}
 }
 
-func (l *lite) failure() error { return lastWords(l.err, l.log) }
+// Done is closed when the process has ended, and Failure then says why.
+func (l *Lite) Done() <-chan struct{} { return l.done }
 
-// stop ends the process and waits for it.
-func (l *lite) stop() {
+// Failure is to be called after Done only.
+func (l *Lite) Failure() error { return LastWords(l.err, l.log) }
+
+// LastWords adds the end of a program's log to why it ended.
+func LastWords(err error, log string) error {
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	text, _ := os.ReadFile(log)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return fmt.Errorf("%w\n%s", err, strings.Join(lines[max(0, len(lines)-12):], "\n"))
+}
+
+// Stop ends the process and waits for it.
+func (l *Lite) Stop() {
 	_ = l.stdin.Close()
 	select {
 	case <-l.done:
