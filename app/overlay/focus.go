@@ -147,3 +147,12 @@ func newMultiline() *multiline {
 
 // AcceptsTab implements fyne.Tabbable.
 func (m *multiline) AcceptsTab() bool { return false }
+
+// goTo puts the cursor before letter n, once the field has its size.
+func (m *multiline) goTo(n int) {
+	m.TypedKey(&fyne.KeyEvent{Name: fyne.KeyPageUp})
+	for at := -1; m.CursorTextOffset() < n && m.CursorTextOffset() > at; {
+		at = m.CursorTextOffset()
+		m.TypedKey(&fyne.KeyEvent{Name: fyne.KeyRight})
+	}
+}

@@ -20,6 +20,7 @@ const (
 	// readingLine is where the line being spoken may scroll up to, as a share of
 	// the height, so that a slower reader still has it before their eyes.
 	readingLine = 0.35
+	tailSlack   = 0.5 // what a tail may be cut by
 )
 
 // prose shows a growing answer. It draws only the lines in sight, and of those
@@ -158,12 +159,19 @@ func style(f face) fyne.TextStyle {
 
 func (p *prose) step() float32 { return p.look.answer * p.look.lineHeight() }
 
+// reach is how far below a line's top its letters' tails go: with some fonts
+// further than to the next line's.
+func (p *prose) reach() float32 {
+	_, base := fyne.CurrentApp().Driver().RenderedTextSize("g", p.look.answer, fyne.TextStyle{}, nil)
+	return base + p.look.answer*0.25
+}
+
 // limit is the furthest the text can be scrolled.
 func (p *prose) limit() float32 {
 	if p.flow == nil {
 		return 0
 	}
-	return max(0, p.flow.height()*p.step()-p.Size().Height)
+	return max(0, p.flow.height()*p.step()+max(0, p.reach()-p.step())-p.Size().Height)
 }
 
 // atEnd says whether the newest words are in sight.
@@ -227,8 +235,8 @@ func (p *prose) pages(n int) {
 	if p.flow == nil || len(p.flow.lines) == 0 {
 		return
 	}
-	to := p.offset + float32(n)*p.Size().Height
-	p.toLine(sort.Search(len(p.flow.lines), func(i int) bool { return (p.flow.lines[i].y+0.9)*p.step() > to }))
+	to := p.offset + float32(n)*p.Size().Height - p.reach() + tailSlack
+	p.toLine(sort.Search(len(p.flow.lines), func(i int) bool { return p.flow.lines[i].y*p.step() > to }))
 }
 
 func (p *prose) toLine(i int) {
@@ -251,9 +259,9 @@ func (p *prose) draw() {
 	lines := p.flow.lines
 	top, bottom := p.offset, p.offset+p.Size().Height
 	first := sort.Search(len(lines), func(i int) bool { return (lines[i].y+0.7)*p.step() > top }) // no letters' tails
-	last := first
+	last, low := first, bottom-p.reach()+tailSlack
 	objects := p.page.Objects[:0:0]
-	for ; last < len(lines) && (lines[last].y+0.9)*p.step() <= bottom; last++ { // whole lines only
+	for ; last < len(lines) && lines[last].y*p.step() <= low; last++ { // whole lines only
 		texts := p.drawn[last]
 		if texts == nil || last >= p.flow.touched {
 			p.set[last] = p.tinted(last)

@@ -384,6 +384,9 @@ func TestBasisCorrectionAndCard(t *testing.T) {
 	}
 	for _, o := range test.LaidOutObjects(top) {
 		if e, ok := o.(*multiline); ok {
+			if at, text := e.CursorTextOffset(), e.Text; at != len(text) {
+				t.Errorf("the cursor is at %d of %q", at, text)
+			}
 			e.SetText("How did Kafka go? ")
 		}
 	}
@@ -406,5 +409,60 @@ func TestBasisCorrectionAndCard(t *testing.T) {
 	w.Show(s)
 	if text := onScreen(w); strings.Contains(text, "Three reasons.") || !strings.Contains(text, "Because.") {
 		t.Errorf("%q", text)
+	}
+}
+
+// What: a question with a doubtful word, in a dialog so narrow that it wraps. Why:
+// what is to be corrected is where the cursor stands.
+func TestCorrectionBeginsAtTheDoubt(t *testing.T) {
+	w := newTestWindow(t, Options{Ask: func(string) {}})
+	w.win.Resize(fyne.NewSize(430, 460))
+	s := state("I split it.")
+	const asked = "Größere Systeme: how did you split the ledger between the teams and when did you use cough car there, and for how long did it run?"
+	change(&s, func(q *interview.Question) {
+		q.Text = asked
+		at := strings.Index(asked, "cough")
+		q.Unsure = []interview.Span{{From: at, To: at + 5}, {From: at + 6, To: at + 9}}
+	})
+	w.Show(s)
+	w.correctKey()
+	for _, o := range test.LaidOutObjects(w.win.Canvas().Overlays().Top()) {
+		if e, ok := o.(*multiline); ok {
+			if rest := string([]rune(e.Text)[e.CursorTextOffset():]); !strings.HasPrefix(rest, "cough car") || e.CursorRow == 0 {
+				t.Errorf("the cursor is in row %d before %q", e.CursorRow, rest)
+			}
+			return
+		}
+	}
+	t.Error("no field")
+}
+
+// What: the lowest line of an answer in each font, in a window that is just high
+// enough. Why: no letter's tail is cut off.
+func TestTailsAreWhole(t *testing.T) {
+	for _, easy := range []bool{false, true} {
+		ink := func(height float32) (pixels int) {
+			a := test.NewTempApp(t)
+			p := newProse(newLook(Settings{TextSize: maxTextSize, Theme: ThemeDark, Comfort: Comfort{EasyFont: easy}}, true))
+			a.Settings().SetTheme(p.look)
+			w := test.NewTempWindow(t, p)
+			w.SetPadded(false)
+			w.Resize(fyne.NewSize(300, height))
+			p.add("gypqj", time.Time{})
+			p.finish()
+			p.newest()
+			img := w.Canvas().Capture()
+			for y := range img.Bounds().Dy() {
+				for x := range 290 { // without the thumb
+					if r, g, b, _ := img.At(x, y).RGBA(); r+g+b > 0x9000 {
+						pixels++
+					}
+				}
+			}
+			return pixels
+		}
+		if whole, tight := ink(200), ink(61); whole < 500 || tight < whole*99/100 { // edges are smoothed otherwise
+			t.Errorf("easy font %v: %d of %d pixels", easy, tight, whole)
+		}
 	}
 }

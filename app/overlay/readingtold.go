@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
@@ -95,6 +96,17 @@ func (w *Window) correctKey() {
 	d.Resize(fyne.NewSize(size.Width*0.92, min(size.Height*0.6, 260)))
 	d.Show()
 	w.win.Canvas().Focus(entry)
+	entry.goTo(doubtful(q))
+}
+
+// doubtful is where correcting a question begins: before the first word that may
+// be misheard, else at the end; in letters of what is shown of it.
+func doubtful(q interview.Question) int {
+	text := q.Text
+	if len(q.Unsure) > 0 && q.Unsure[0].From <= len(text) {
+		text = text[:q.Unsure[0].From]
+	}
+	return utf8.RuneCountInString(plain(text))
 }
 
 // asked is the question as it is shown: with a tick or a ring before each part
