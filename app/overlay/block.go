@@ -21,6 +21,7 @@ type block struct {
 	lines        int
 	fromEnd      bool
 
+	mirror    *mirror // nil: texts are shown as they are
 	loud, low string
 	texts     []*canvas.Text
 	objects   []fyne.CanvasObject
@@ -112,6 +113,9 @@ func (b *block) arrange() {
 			t.Refresh()
 		}
 	}
+	if b.mirror != nil {
+		b.turn()
+	}
 }
 
 // last is as many of the last words as there is room for.
@@ -136,7 +140,9 @@ func (b *block) first(lines []line, width float32) []line {
 func (b *block) put(n int, r run, y float32) {
 	if n == len(b.texts) {
 		b.texts = append(b.texts, &canvas.Text{TextSize: b.size})
-		b.objects = append(b.objects, b.texts[n])
+		if b.mirror == nil {
+			b.objects = append(b.objects, b.texts[n])
+		}
 	}
 	t, c := b.texts[n], b.color
 	if r.face.quiet {

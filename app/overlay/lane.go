@@ -21,6 +21,7 @@ type lane struct {
 	fill    *canvas.Rectangle
 	caption *block
 	level   int
+	mirror
 }
 
 var _ fyne.Widget = (*lane)(nil)
@@ -39,6 +40,7 @@ func newLane(l *look, name string, c color.Color, lines int) *lane {
 	n.name.TextSize, n.name.TextStyle.Bold = l.smallSize(), true
 	n.track.CornerRadius, n.fill.CornerRadius = 2, 2
 	n.caption.fromEnd = true
+	l.mirrorIf(n.caption)
 	n.ExtendBaseWidget(n)
 	return n
 }
@@ -74,8 +76,13 @@ func (n *lane) set(l laneView, c captionView, active bool) {
 }
 
 func (n *lane) layFill() {
-	t := n.track.Size()
-	n.fill.Resize(fyne.NewSize(t.Width*float32(n.level)/meterSteps, t.Height))
+	t, at := n.track.Size(), n.track.Position()
+	width := t.Width * float32(n.level) / meterSteps
+	if n.look.comfort.Mirrored {
+		at.X += t.Width - width
+	}
+	n.fill.Move(at)
+	n.fill.Resize(fyne.NewSize(width, t.Height))
 }
 
 // CreateRenderer implements fyne.Widget.
@@ -95,10 +102,14 @@ func (r *laneRenderer) Layout(size fyne.Size) {
 	n.name.Resize(name)
 	n.track.Move(fyne.NewPos(0, name.Height+3))
 	n.track.Resize(fyne.NewSize(column-16, 4))
-	n.fill.Move(n.track.Position())
-	n.layFill()
 	n.caption.Move(fyne.NewPos(column, 0))
 	n.caption.Resize(fyne.NewSize(size.Width-column, size.Height))
+	if n.look.comfort.Mirrored {
+		n.track.Move(fyne.NewPos(size.Width-n.track.Size().Width, n.track.Position().Y))
+		n.caption.Move(fyne.NewPos(0, 0))
+		r.objects[0] = n.turn([]fyne.CanvasObject{n.name}, size.Width, scaleOf(n))[0]
+	}
+	n.layFill()
 }
 
 func (r *laneRenderer) MinSize() fyne.Size {

@@ -7,12 +7,15 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/software"
 )
 
-// mirror turns the answer's texts round, for a beam-splitter: a pane before the
-// camera in which the screen is read. Fyne cannot turn text, so each is painted
-// into a picture, once: a text that stays is not painted again.
+// mirror turns texts round, for a beam-splitter: a pane before the camera in
+// which the screen is read. What is read there is turned: the question, the
+// answer, the sentences below it, the captions, and the chip of the next
+// question; what is only worked with is not. Fyne cannot turn text, so each is
+// painted into a picture, once: a text that stays is not painted again.
 type mirror struct {
 	pictures map[*canvas.Text]*turned
 	painted  int
@@ -56,9 +59,9 @@ func (m *mirror) turn(texts []fyne.CanvasObject, width, scale float32) []fyne.Ca
 	return objects
 }
 
-// scale is how many pixels a unit of length has on the screen.
-func (p *prose) scale() float32 {
-	if c := fyne.CurrentApp().Driver().CanvasForObject(p); c != nil {
+// scaleOf is how many pixels a unit of length has where o is.
+func scaleOf(o fyne.CanvasObject) float32 {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil {
 		return c.Scale()
 	}
 	return 1
@@ -84,4 +87,38 @@ func painted(t *canvas.Text, size fyne.Size, scale float32) image.Image {
 		}
 	}
 	return img
+}
+
+// mirrorIf turns blocks round where the reader wants it.
+func (l *look) mirrorIf(blocks ...*block) {
+	for _, b := range blocks {
+		if l.comfort.Mirrored {
+			b.mirror = &mirror{}
+		}
+	}
+}
+
+// turn shows pictures in the place of the block's texts.
+func (b *block) turn() {
+	texts := make([]fyne.CanvasObject, 0, len(b.texts))
+	for _, t := range b.texts {
+		if t.Text != "" {
+			texts = append(texts, t)
+		}
+	}
+	b.objects = b.mirror.turn(texts, b.Size().Width, scaleOf(b))
+	canvas.Refresh(b)
+}
+
+// turnChip takes the words off the chip's button and returns it with their
+// picture above it.
+func (t *teleprompter) turnChip() fyne.CanvasObject {
+	face := newBlock(t.look.bodySize(), 1, t.look.onAccent, t.look.onAccent)
+	face.bold = true
+	t.look.mirrorIf(face)
+	face.set(t.chip.Text, "")
+	size := fyne.NewSize(fyne.MeasureText(t.chip.Text, face.size, fyne.TextStyle{Bold: true}).Width+1, face.step())
+	t.chip.SetText("")
+	t.chip.SetIcon(nil)
+	return container.NewStack(t.chip, pad(container.NewCenter(container.NewGridWrap(size, face)), 4, 12))
 }

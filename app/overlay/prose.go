@@ -282,7 +282,7 @@ func (p *prose) draw() {
 	}
 	p.flow.touched = len(lines)
 	if p.look.comfort.Mirrored {
-		objects = p.mirror.turn(objects, p.Size().Width, p.scale())
+		objects = p.mirror.turn(objects, p.Size().Width, scaleOf(p))
 	}
 	p.page.Objects = objects
 	p.drawThumb()

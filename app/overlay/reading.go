@@ -275,7 +275,7 @@ func (t *teleprompter) read(s interview.State) {
 		}
 		t.answer.read(s.Reader.Said, labels)
 	}
-	if show(t.chip, s.Reader.Next != 0) {
+	if show(t.chipBox, s.Reader.Next != 0) {
 		relayout(t.bottom)
 	}
 }

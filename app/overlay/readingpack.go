@@ -17,7 +17,7 @@ type Comfort struct {
 	Spacing  float32 `json:"line_spacing,omitempty"` // of lines, 1…2; 0: the default
 	Column   int     `json:"line_length,omitempty"`  // letters a line at most, 20…80; 0: the window's width
 	Still    bool    `json:"still,omitempty"`        // the text moves by whole pages, not line by line
-	Mirrored bool    `json:"mirrored,omitempty"`     // the answer is read in a beam-splitter
+	Mirrored bool    `json:"mirrored,omitempty"`     // what is read is read in a beam-splitter
 }
 
 // ThemeSafe has no two colours that are told apart by red and green alone.
@@ -122,7 +122,7 @@ func (w *Window) comfortRows(row func(name string, o fyne.CanvasObject)) {
 	still.OnChanged = func(on bool) { w.change(func(s *Settings) { s.Comfort.Still = on }) }
 	row("", still)
 
-	mirrored := widget.NewCheck("The answer mirrored, to be read in a beam-splitter", nil)
+	mirrored := widget.NewCheck("Mirrored, to be read in a beam-splitter", nil)
 	mirrored.SetChecked(c.Mirrored)
 	mirrored.OnChanged = func(on bool) { w.change(func(s *Settings) { s.Comfort.Mirrored = on }) }
 	row("", mirrored)

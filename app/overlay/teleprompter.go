@@ -40,6 +40,7 @@ type teleprompter struct {
 	copy, clear     *widget.Button
 	previous, next  *widget.Button
 	newest, chip    *widget.Button
+	chipBox         fyne.CanvasObject // the chip, or what holds it
 	settings, help  *widget.Button
 	setup           *widget.Button
 	top, bottom     *fyne.Container
@@ -69,6 +70,7 @@ func newTeleprompter(l *look, p press) *teleprompter {
 		panel:    canvas.NewRectangle(l.panel),
 	}
 	t.question.bold = true
+	l.mirrorIf(t.question, t.note, t.banner)
 	t.lanes[audio.Interviewer] = newLane(l, "Interviewer", l.interviewer, 2)
 	t.lanes[audio.Candidate] = newLane(l, "You", l.candidate, 1)
 	t.makeButtons(p)
@@ -113,7 +115,6 @@ func (t *teleprompter) makeButtons(p press) {
 	t.newest.Hide()
 	t.chip = widget.NewButtonWithIcon("Next question", theme.NavigateNextIcon(), do(interview.Next))
 	t.chip.Importance = widget.HighImportance
-	t.chip.Hide()
 }
 
 func quietIcon(icon fyne.Resource, tapped func()) *widget.Button {
@@ -127,7 +128,12 @@ func (t *teleprompter) arrange() {
 	dot := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(t.look.size(9)), t.dot))
 	t.top = container.NewHBox(dot, center(t.phase), center(t.clock), center(t.mode), layout.NewSpacer(),
 		center(t.latency), t.previous, center(t.count), t.next, t.settings, t.help)
-	t.bottom = container.New(layout.NewCustomPaddedHBoxLayout(8), t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.chip, t.newest, t.copy, t.clear, t.stop)
+	t.chipBox = t.chip
+	if t.look.comfort.Mirrored {
+		t.chipBox = t.turnChip()
+	}
+	t.chipBox.Hide()
+	t.bottom = container.New(layout.NewCustomPaddedHBoxLayout(8), t.start, t.setup, t.pause, t.answerNow, layout.NewSpacer(), t.chipBox, t.newest, t.copy, t.clear, t.stop)
 	t.root = container.New(t, t.panel, t.rules[0], t.rules[1], t.top, t.question, t.answer, t.note,
 		t.banner, t.lanes[0], t.lanes[1], t.bottom)
 }
@@ -329,8 +335,8 @@ func (t *teleprompter) showButtons(v view) {
 	}
 }
 
-// show makes a button visible or not, and reports whether that is a change.
-func show(b *widget.Button, yes bool) bool {
+// show makes something visible or not, and reports whether that is a change.
+func show(b fyne.CanvasObject, yes bool) bool {
 	if b.Visible() == yes {
 		return false
 	}
