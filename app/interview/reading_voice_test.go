@@ -17,24 +17,33 @@ type reader string
 var readers = []reader{"verbatim", "hesitations", "words left out", "misheard", "clauses put otherwise", "stutters",
 	"sentence again", "point left out", "digression", "everything", "never reads it"}
 
-// scene is an answer of testdata/reading.txt.
+// scene is an answer of testdata/reading.txt or reading_fresh.txt.
 type scene struct {
 	name        string
 	held        bool
 	text        string
 	otherwise   [][2]string
 	digressions []string
+	misheard    map[string]string // beside those of all scenes
+	slow, fast  float64           // how fast it is read, of the usual rate
 }
 
-func loadScenes(t testing.TB) []scene {
+func loadScenes(t testing.TB) []scene { return scenesOf(t, "testdata/reading.txt", 0.8, 1.25) }
+
+// freshScenes are held out, see their file.
+func freshScenes(t testing.TB) []scene {
+	return scenesOf(t, "testdata/reading_fresh.txt", 0.7, 1.5)
+}
+
+func scenesOf(t testing.TB, file string, slow, fast float64) []scene {
 	t.Helper()
-	f, err := os.Open("testdata/reading.txt")
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	var scenes []scene
-	digressions := map[bool][]string{}
+	digressions, heardAs := map[bool][]string{}, map[string]string{}
 	for sc := bufio.NewScanner(f); sc.Scan(); {
 		l := sc.Text()
 		switch {
@@ -45,11 +54,14 @@ func loadScenes(t testing.TB) []scene {
 			digressions[false] = append(digressions[false], l[2:])
 		case strings.HasPrefix(l, "== "):
 			name, held := strings.CutSuffix(l[3:], " held")
-			scenes = append(scenes, scene{name: name, held: held, digressions: digressions[held]})
+			scenes = append(scenes, scene{name: name, held: held, digressions: digressions[held], misheard: heardAs, slow: slow, fast: fast})
+		case strings.HasPrefix(l, "< "):
+			said, heard, _ := strings.Cut(l[2:], " => ")
+			heardAs[said] = heard
 		case strings.HasPrefix(l, "~ "):
 			from, to, ok := strings.Cut(l[2:], " => ")
 			if !ok {
-				t.Fatalf("reading.txt: %q", l)
+				t.Fatalf("%s: %q", file, l)
 			}
 			s := &scenes[len(scenes)-1]
 			s.otherwise = append(s.otherwise, [2]string{from, to})
@@ -112,7 +124,7 @@ func perform(s scene, kind reader, rng *rand.Rand) []uttered {
 		for _, i := range rng.Perm(len(s.digressions))[:6] {
 			say(s.digressions[i], 0)
 		}
-		return timed(out, sc, rng)
+		return s.timed(out, sc, rng)
 	}
 	type clause struct {
 		from, to int
@@ -185,13 +197,13 @@ func perform(s scene, kind reader, rng *rand.Rand) []uttered {
 			continue
 		}
 		if does("misheard") && rng.Float64() < rate(0.12, 0.05) {
-			w = mishear(w, rng)
+			w = s.mishear(w, rng)
 		}
 		if w != "" {
 			say(w, i+1)
 		}
 	}
-	return timed(out, sc, rng)
+	return s.timed(out, sc, rng)
 }
 
 // lineStart says whether a word begins a line of the answer.
@@ -204,8 +216,11 @@ func lineStart(text string, sc script, word int) bool {
 }
 
 // mishear returns what a recogniser may make of a word.
-func mishear(w string, rng *rand.Rand) string {
+func (s scene) mishear(w string, rng *rand.Rand) string {
 	n := strings.ToLower(strings.Trim(w, ".,:;?!*"))
+	if other, ok := s.misheard[n]; ok {
+		return other
+	}
 	if other, ok := misheard[n]; ok {
 		return other
 	}
@@ -226,8 +241,8 @@ func mishear(w string, rng *rand.Rand) string {
 
 // timed gives words the times of somebody speaking: faster or slower, longer
 // words longer, with a breath between sentences.
-func timed(ws []uttered, sc script, rng *rand.Rand) []uttered {
-	tempo := 0.8 + 0.45*rng.Float64()
+func (s scene) timed(ws []uttered, sc script, rng *rand.Rand) []uttered {
+	tempo := s.slow + (s.fast-s.slow)*rng.Float64()
 	at := 2 * time.Second
 	for i := range ws {
 		if p := ws[i].place; i > 0 && p != ws[i-1].place && p > 0 && p-1 < len(sc.words) && slices.Contains(sc.begun, p-1) {
