@@ -296,7 +296,7 @@ func (d *desktop) launch(env []string, args ...string) *process {
 func (d *desktop) watch(cmd *exec.Cmd, env []string) *process {
 	d.t.Helper()
 	p := &process{t: d.t, cmd: cmd, ended: make(chan error, 1)}
-	p.cmd.Env = append(append([]string{"GORACE=exitcode=0"}, d.env...), env...) // races are looked for in the log
+	p.cmd.Env = append(append([]string{}, d.env...), env...)
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
@@ -324,7 +324,7 @@ func (d *desktop) watch(cmd *exec.Cmd, env []string) *process {
 	d.t.Cleanup(func() {
 		p.stop()
 		for _, bad := range []string{"Error in Fyne call thread", "DATA RACE", "panic:"} {
-			if strings.Contains(withoutTrayRace(p.stderr.String()), bad) {
+			if strings.Contains(p.stderr.String(), bad) {
 				d.t.Errorf("the program's log holds %q:\n%s", bad, p.stderr.String())
 			}
 		}
@@ -336,20 +336,6 @@ func (d *desktop) watch(cmd *exec.Cmd, env []string) *process {
 		}
 	})
 	return p
-}
-
-// withoutTrayRace takes out of a log the report of a race that is the library's:
-// fyne.io/systray 1.12 counts its menu's version without its lock, once, 150 ms
-// after the menu was first asked for.
-func withoutTrayRace(log string) string {
-	const rule = "==================\n"
-	reports := strings.Split(log, rule)
-	for i, r := range reports {
-		if strings.Contains(r, "WARNING: DATA RACE") && strings.Contains(r, "fyne.io/systray.refresh()") {
-			reports[i] = ""
-		}
-	}
-	return strings.Join(reports, rule)
 }
 
 // all returns the lines up to now.

@@ -75,8 +75,6 @@ func (m *trayMenu) entries() (all []trayEntry) {
 	menu := m.conn.Object(m.name, "/StatusNotifierItem/menu")
 	var rev uint32
 	var root []any
-	// The first answer after a change is shallow: Fyne's tray fills it in then.
-	menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(1), []string{})
 	if err := menu.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&rev, &root); err != nil || len(root) < 3 {
 		return nil
 	}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -335,8 +334,8 @@ func TestTrayItems(t *testing.T) {
 	labels := func(w *testWindow) string {
 		var all []string
 		for _, i := range w.trayItems(w.trayView()) {
-			if !i.IsSeparator {
-				all = append(all, i.Label)
+			if i.label != "" {
+				all = append(all, i.label)
 			}
 		}
 		return strings.Join(all, " | ")
@@ -373,11 +372,9 @@ func TestTrayItems(t *testing.T) {
 	}
 }
 
-type fakeTray struct{ menu *fyne.Menu }
+type fakeTray struct{ items []trayItem }
 
-func (f *fakeTray) SetSystemTrayMenu(m *fyne.Menu)    { f.menu = m }
-func (f *fakeTray) SetSystemTrayIcon(fyne.Resource)   {}
-func (f *fakeTray) SetSystemTrayWindow(_ fyne.Window) {}
+func (f *fakeTray) show(items []trayItem) { f.items = items }
 
 // Closing the window keeps a running interview only if the person said so, and
 // only where there is a tray to find it again.
@@ -392,7 +389,7 @@ func TestClosingTheWindow(t *testing.T) {
 		})
 		f := &fakeTray{}
 		if tc.tray {
-			w.tray = &tray{app: f}
+			w.tray = &tray{panel: f}
 			w.refreshTray()
 		}
 		if tc.running {
@@ -403,9 +400,9 @@ func TestClosingTheWindow(t *testing.T) {
 			t.Errorf("%+v: closed %d times, hidden %v", tc, closed, w.hidden)
 		}
 		if !tc.ends {
-			if show := f.menu.Items[5]; show.Label != "Show the window" {
-				t.Errorf("the tray says %q", show.Label)
-			} else if show.Action(); w.hidden {
+			if show := f.items[5]; show.label != "Show the window" {
+				t.Errorf("the tray says %q", show.label)
+			} else if show.do(); w.hidden {
 				t.Error("the window is not shown again")
 			}
 			w.quit()

@@ -1,22 +1,29 @@
 package overlay
 
 import (
-	"os"
-	"runtime"
-	"strconv"
-
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver/desktop"
-
 	"copilot/app/interview"
 )
 
 // tray is the menu at the system's tray. It is made anew when one of its lines
 // reads otherwise, which happens about once a minute.
 type tray struct {
-	app  desktop.App
-	menu *fyne.Menu
-	view trayView
+	panel panel
+	view  trayView
+	shown bool
+}
+
+// panel is where the system shows the menu.
+type panel interface {
+	// show puts the items in place of those before, and never blocks. What is
+	// pressed is done on Fyne's goroutine.
+	show(items []trayItem)
+}
+
+// trayItem is one line of the menu.
+type trayItem struct {
+	label string // empty: a line between others
+	do    func() // nil: it only tells
+	quits bool
 }
 
 // trayView is what the tray's menu shows; comparable.
@@ -30,24 +37,13 @@ type trayView struct {
 
 // startTray puts the menu up, before the app runs: later Fyne shows none.
 func (w *Window) startTray() {
-	a, ok := w.app.(desktop.App)
-	if !ok || !w.opts.Tray || !trayReachable() {
+	if !w.opts.Tray {
 		return
 	}
-	w.tray = &tray{app: a}
-	w.refreshTray()
-}
-
-// trayReachable keeps Fyne's tray from starting a session bus of its own.
-func trayReachable() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return true
+	if p := w.openPanel(); p != nil {
+		w.tray = &tray{panel: p}
+		w.refreshTray()
 	}
-	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
-		return true
-	}
-	_, err := os.Stat("/run/user/" + strconv.Itoa(os.Getuid()) + "/bus")
-	return err == nil
 }
 
 // refreshTray brings the menu up to date, if anything in it has changed.
@@ -56,18 +52,11 @@ func (w *Window) refreshTray() {
 		return
 	}
 	v := w.trayView()
-	if w.tray.menu != nil && v == w.tray.view {
+	if w.tray.shown && v == w.tray.view {
 		return
 	}
-	w.tray.view = v
-	items := w.trayItems(v)
-	if w.tray.menu == nil {
-		w.tray.menu = fyne.NewMenu("Interview Copilot", items...)
-		w.tray.app.SetSystemTrayMenu(w.tray.menu)
-		return
-	}
-	w.tray.menu.Items = items
-	w.tray.menu.Refresh()
+	w.tray.view, w.tray.shown = v, true
+	w.tray.panel.show(w.trayItems(v))
 }
 
 func (w *Window) trayView() trayView {
@@ -98,19 +87,13 @@ func (w *Window) trayView() trayView {
 	return v
 }
 
-func (w *Window) trayItems(v trayView) []*fyne.MenuItem {
-	told := func(s string) *fyne.MenuItem {
-		i := fyne.NewMenuItem(s, nil)
-		i.Disabled = true
-		return i
-	}
-	item := func(s string, do func()) *fyne.MenuItem { return fyne.NewMenuItem(s, do) }
-	line := fyne.NewMenuItemSeparator
-	items := []*fyne.MenuItem{told(v.state)}
+func (w *Window) trayItems(v trayView) []trayItem {
+	item := func(s string, do func()) trayItem { return trayItem{label: s, do: do} }
+	items := []trayItem{{label: v.state}}
 	if v.plan != "" {
-		items = append(items, told(v.plan))
+		items = append(items, trayItem{label: v.plan})
 	}
-	items = append(items, line())
+	items = append(items, trayItem{})
 	switch {
 	case !v.running:
 		items = append(items, item("Start", func() { w.reveal(); w.startKey() }))
@@ -125,7 +108,7 @@ func (w *Window) trayItems(v trayView) []*fyne.MenuItem {
 		items = append(items, item("Hide the window", w.conceal))
 	}
 	if v.hosted {
-		items = append(items, line())
+		items = append(items, trayItem{})
 		if !v.signedIn {
 			items = append(items, item("Sign in…", func() { w.reveal(); w.openSignIn() }))
 		} else {
@@ -138,13 +121,12 @@ func (w *Window) trayItems(v trayView) []*fyne.MenuItem {
 			items = append(items, item("Receipts…", func() { w.reveal(); w.open(receiptsScreen) }))
 		}
 	}
-	items = append(items, line())
+	items = append(items, trayItem{})
 	if w.opts.Desk != nil {
 		items = append(items, item("Prepared interviews…", func() { w.reveal(); w.open(preparedScreen) }))
 	}
-	quit := item("Quit", w.quit)
-	quit.IsQuit = true
-	return append(items, item("Settings…", func() { w.reveal(); w.open(settingsScreen) }), quit)
+	return append(items, item("Settings…", func() { w.reveal(); w.open(settingsScreen) }),
+		trayItem{label: "Quit", do: w.quit, quits: true})
 }
 
 // reveal shows the window, wherever it was.
