@@ -124,10 +124,12 @@ func wordsAt(s string) (ws []placedWord) {
 var (
 	joins    = words("and then also plus but second secondly finally third thirdly lastly")
 	free     = words("what how why") // may begin a part as they are
-	ordering = words("tell describe explain walk give compare talk show name")
+	ordering = words("tell describe explain walk give compare talk show name say")
 	asking   = words(`what how why when where who which whose tell me us describe explain walk give do did does would could can will
 		have you your that it an example time is are was were through about many much long often big large so if then first second`)
-	before = words("me us know explain describe about of on see is was understand say tell")
+	prepositions = words("at in on for with to from by of under")
+	persons      = words("who whom whose which")
+	before       = words("me us know explain describe about of on see is was understand say tell")
 )
 
 // beginsPart says whether another thing is asked from word i on.
@@ -149,10 +151,15 @@ func beginsPart(ws []placedWord, i int) bool {
 		after = ws[i+2].low
 	}
 	joined := j < i-1
-	if joined && wh[ws[j].low] || word == "why" && next == "or" { // "how and why", "why or why not"
-		return false
-	}
 	switch {
+	case joined && wh[ws[j].low], word == "why" && next == "or": // "how and why", "why or why not"
+		return false
+	case j > 0 && ws[j-1].low == "if" && (ws[j].low == "so" || ws[j].low == "yes" || ws[j].low == "not"): // belongs to what follows
+		return false
+	case wh[word] && !ws[i].parted && prepositions[ws[i-1].low]: // "for whom" began before
+		return false
+	case prepositions[word] && joined && wh[next], persons[word] && joined: // "and who decides"
+		return true
 	case free[word] && parted:
 		return !(conditionalClause(ws[:i]) && !joined)
 	case wh[word] && parted && aux[next]:
