@@ -242,6 +242,25 @@ func speakFlux(f *Flux, words []spoken, from, to int) {
 	}
 }
 
+// wantWords wants each channel's words told once, in order.
+func (r *record) wantWords(t *testing.T, words []spoken) {
+	t.Helper()
+	for c := range audio.Channel(audio.Channels) {
+		var want, got []string
+		for _, w := range words {
+			if w.channel == c {
+				want = append(want, w.String())
+			}
+		}
+		for _, w := range r.finalWords(c) {
+			got = append(got, w.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: %v, want %v", c, got, want)
+		}
+	}
+}
+
 // Both channels over a connection each: turns are told once, whole, in order and
 // in their place; the guess at a turn's end is marked.
 func TestFlux(t *testing.T) {
@@ -255,20 +274,7 @@ func TestFlux(t *testing.T) {
 				t.Error(err)
 			}
 			<-r.done
-			for c := range audio.Channel(audio.Channels) {
-				var want, got []string
-				for _, w := range words {
-					if w.channel == c {
-						want = append(want, w.String())
-					}
-				}
-				for _, w := range r.finalWords(c) {
-					got = append(got, w.Text)
-				}
-				if !slices.Equal(got, want) {
-					t.Errorf("untimed %v, %v: %v, want %v", untimed, c, got, want)
-				}
-			}
+			r.wantWords(t, words)
 			eager := 0
 			for _, tr := range of[Transcript](r) {
 				if tr.Eager {
@@ -335,20 +341,7 @@ func TestFluxReconnects(t *testing.T) {
 		speakFlux(f, words, 200, 650)
 		f.Close(t.Context())
 		<-r.done
-		for c := range audio.Channel(audio.Channels) {
-			var want, got []string
-			for _, w := range words {
-				if w.channel == c {
-					want = append(want, w.String())
-				}
-			}
-			for _, w := range r.finalWords(c) {
-				got = append(got, w.Text)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%v: %v, want %v", c, got, want)
-			}
-		}
+		r.wantWords(t, words)
 		if _, ok := r.when(Reconnecting, time.Time{}); !ok {
 			t.Error("the loss was not told")
 		}
