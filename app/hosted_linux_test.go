@@ -141,11 +141,13 @@ func TestHostedInterview(t *testing.T) {
 	soon(t, "its devices are closed", func() bool { return !a.tape.running() })
 	soon(t, "its stream is given up, and two are open", func() bool { return s.vendors.Stats().LiveStreams == 2 })
 	b.until("Flux is answered", func(overlay.Account, interview.State) bool { return b.answers() > 0 })
+	s.vendors.Drop()
+	soon(t, "both are opened again", func() bool { st := s.vendors.Stats(); return st.LiveStreams == 2 && st.Streams == 5 })
 	a.hosted.TakeOver()
 	a.until("it is taken back", func(v overlay.Account, st interview.State) bool { return live(st) && v.Hold == overlay.HoldNone })
 	soon(t, "Flux is given up, and the first one's stream is open", func() bool { return s.vendors.Stats().LiveStreams == 1 })
 	b.leave()
-	if stats := s.vendors.Stats(); stats.Streams != 4 || stats.Grants != 3 {
+	if stats := s.vendors.Stats(); stats.Streams != 6 || stats.Grants != 4 {
 		t.Errorf("%d grants opened %d streams", stats.Grants, stats.Streams)
 	}
 

@@ -1,7 +1,8 @@
 // Package deepgram transcribes a live two-channel stream over Deepgram's
 // WebSocket (/v1/listen). [Dial] connects, [Stream.Send] queues audio,
 // [Stream.Events] yields what was heard in order, and [Stream.Close] ends the
-// stream and waits for the last words.
+// stream and waits for the last words. [DialFlux] does the same over two
+// connections to /v2/listen.
 //
 // A Stream survives its connection: it reconnects with back-off and a fresh
 // credential, and replays the sound since the last final, so that an outage of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ const (
 	shareTime  = 10 * time.Second // that a credential serves both; a grant lives for 30 s
 )
 
+// fluxLanguages are those that the multilingual model may be told of.
+var fluxLanguages = []string{"de", "en", "es", "fr", "hi", "it", "ja", "nl", "pt", "ru"}
+
 func (o Options) isFlux() bool { return strings.HasPrefix(o.Model, "flux") }
 
 // fluxQuery returns the parameters of /v2/listen. Punctuation, interims and the
@@ -35,7 +39,7 @@ func (o Options) fluxQuery() url.Values {
 		"sample_rate":         {strconv.Itoa(audio.SampleRate)},
 		"eager_eot_threshold": {strconv.FormatFloat(fluxEager, 'g', -1, 64)},
 	}
-	if language, _, _ := strings.Cut(o.Language, "-"); strings.HasSuffix(o.Model, "-multi") && language != "" && language != "multi" {
+	if language, _, _ := strings.Cut(o.Language, "-"); strings.HasSuffix(o.Model, "-multi") && slices.Contains(fluxLanguages, language) {
 		q.Set("language_hint", language)
 	}
 	if o.OptOut {

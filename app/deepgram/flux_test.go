@@ -223,3 +223,16 @@ func TestFluxSharesACredential(t *testing.T) {
 		}
 	})
 }
+
+// The multilingual model is told of a language that it knows, and of no other.
+func TestFluxLanguage(t *testing.T) {
+	for _, tt := range []struct{ model, language, hint string }{
+		{"flux-general-multi", "de", "de"}, {"flux-general-multi", "pt-BR", "pt"},
+		{"flux-general-multi", "multi", ""}, {"flux-general-multi", "sv", ""}, {"flux-general-en", "en-GB", ""},
+	} {
+		o := Options{Model: tt.model, Language: tt.language}
+		if got := o.fluxQuery().Get("language_hint"); got != tt.hint {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
