@@ -41,11 +41,13 @@ bench:
 	@.ci/setup test
 	@.ci/bench
 
-# One backend on one core under full sessions, beside what was measured of others.
+# One backend on one core under full sessions, beside what was measured of others,
+# and under 50 webhooks at a time.
 bench-backend:
 	@.ci/setup test
 	@echo "==> Measuring. This takes about five minutes."
 	@go test -run '^$$' -bench Backend -benchtime 1x -timeout 20m ./backend
+	@go test -run '^$$' -bench Webhook -benchtime 2000x ./backend/server
 
 # From the interviewer's last word to the first useful words on screen: our code
 # in virtual time over 275 questions, beside what others wait by design.
@@ -65,7 +67,7 @@ soak:
 	@.ci/setup test
 	COPILOT_SOAK=1 go test -v -timeout 4h -run 'TestG2_|TestB5_|TestB8_' ./backend/supabase ./backend
 
-# Packages, into build/package: .tar.xz and .deb; .zip and an installer for Windows.
+# Packages, into build/package: .tar.xz and .deb; an installer for Windows.
 package:
 	@.ci/setup package
 	@.ci/package-linux

@@ -21,7 +21,8 @@ import (
 // (p50-ms), nearly all (p99-ms; the goal is 50), how many pass in a second, and
 // how many would on a core of their own (events/cpu-s: what a busy machine does
 // not change). Stripe's stand-in answers on the same core; Postgres has what is
-// left of the machine. Run it with -benchtime 2000x.
+// left of the machine, and does not wait for its disk. Run it with -benchtime
+// 2000x.
 func BenchmarkWebhook(b *testing.B) {
 	r := newRig(b)
 	remote := stripetest.New("http://stripe.test", stripetest.Options{})
@@ -35,6 +36,11 @@ func BenchmarkWebhook(b *testing.B) {
 	r.Server.stripe = seller
 	s := &shop{rig: r, stripe: remote, handler: r.Handler()}
 	super := r.db.Super(b)
+	const clock = `create or replace function private.now() returns timestamptz language plpgsql
+		security definer set search_path = '' as $$ begin return clock_timestamp(); end $$`
+	if _, err := super.Exec(b.Context(), clock); err != nil { // the schema's own again; the rig's reads a file each time
+		b.Fatal(err)
+	}
 	for range b.N {
 		user := uuid.NewString()
 		if _, err := super.Exec(b.Context(), "insert into auth.users (id) values ($1)", user); err != nil {
