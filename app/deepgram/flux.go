@@ -319,7 +319,9 @@ func (s *Stream) turn(c *conn, m message) {
 		s.mu.Unlock()
 		s.emit(SpeechStarted{Channel: s.mono, At: at})
 	case "EndOfTurn":
-		m.Final, m.SpeechFinal = true, true
+		m.Final = true
+		m.FromFinalize = m.Trigger == "manual" // ended by us: the speaker may go on
+		m.SpeechFinal = !m.FromFinalize
 	case "Update", "EagerEndOfTurn", "TurnResumed":
 	default:
 		s.opts.Log.Info("deepgram: turn", "event", clean(m.Event, c.secret))

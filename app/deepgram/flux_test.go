@@ -85,8 +85,8 @@ func TestFlux(t *testing.T) {
 						t.Error("a guess is final")
 					}
 				}
-				if tr.Final && !tr.SpeechFinal {
-					t.Error("a final that ends no turn")
+				if tr.Final && tr.SpeechFinal == tr.Finalized { // the last turn was ended by Close
+					t.Errorf("a final that ends no turn, or not by one: %+v", tr)
 				}
 			}
 			if eager == 0 {
@@ -115,8 +115,10 @@ func TestFluxForcedEnd(t *testing.T) {
 			f.Finalize(audio.Interviewer)
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
-			if n := len(r.finals(0)); n != 1 && !deaf || n != 0 && deaf {
-				t.Errorf("deaf %v: %d finals at once", deaf, n)
+			if fs := r.finals(0); len(fs) != 1 && !deaf || len(fs) != 0 && deaf {
+				t.Errorf("deaf %v: %d finals at once", deaf, len(fs))
+			} else if !deaf && (!fs[0].Finalized || fs[0].SpeechFinal) {
+				t.Errorf("an end that was asked for is taken for the speaker's: %+v", fs[0])
 			}
 			time.Sleep(4 * time.Second)
 			synctest.Wait()

@@ -156,17 +156,17 @@ func (s *fluxTurns) say(kind string, more map[string]any) {
 	s.ws.WriteJSON(m)
 }
 
-func (s *fluxTurns) info(event string) {
+func (s *fluxTurns) info(event, trigger string) {
 	texts := []string{}
 	for _, w := range s.words {
 		texts = append(texts, w["word"].(string))
 	}
 	s.say("TurnInfo", map[string]any{"event": event, "turn_index": s.turn, "audio_window_start": float64(s.begin) * 0.02,
-		"audio_window_end": float64(s.n) * 0.02, "transcript": strings.Join(texts, " "), "words": s.words, "end_of_turn_confidence": 0.5})
+		"audio_window_end": float64(s.n) * 0.02, "transcript": strings.Join(texts, " "), "words": s.words, "end_of_turn_confidence": 0.5, "trigger": trigger})
 }
 
-func (s *fluxTurns) end(string) {
-	s.info("EndOfTurn")
+func (s *fluxTurns) end(trigger string) {
+	s.info("EndOfTurn", trigger)
 	s.turn++
 	s.begin, s.words, s.eager = s.n, nil, false
 }
@@ -182,10 +182,10 @@ func (s *fluxTurns) hear(pcm []byte) {
 			}
 			s.words = append(s.words, w)
 		} else if len(s.words) == 0 {
-			s.info("StartOfTurn")
+			s.info("StartOfTurn", "")
 		} else if s.eager {
 			s.eager = false
-			s.info("TurnResumed")
+			s.info("TurnResumed", "")
 		}
 		s.word, s.wordAt = word, s.n-1
 	}
@@ -196,10 +196,10 @@ func (s *fluxTurns) hear(pcm []byte) {
 	switch {
 	case len(s.words) > 0 && s.silent == 10:
 		s.eager = true
-		s.info("EagerEndOfTurn")
+		s.info("EagerEndOfTurn", "")
 	case len(s.words) > 0 && s.silent == 25:
 		s.end("model")
 	case s.n%12 == 0:
-		s.info("Update")
+		s.info("Update", "")
 	}
 }

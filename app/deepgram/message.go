@@ -24,7 +24,8 @@ type message struct {
 	Transcript                       string
 	Words                            []Word
 
-	Event string // TurnInfo: what happened to the turn
+	Event   string // TurnInfo: what happened to the turn
+	Trigger string // and what ended it; may be missing
 
 	At time.Duration // UtteranceEnd: end of the last word, or negative; SpeechStarted: when
 
@@ -52,6 +53,7 @@ type wire struct {
 
 	// TurnInfo
 	Event       string     `json:"event"`
+	Trigger     string     `json:"trigger"`
 	WindowStart float64    `json:"audio_window_start"`
 	WindowEnd   float64    `json:"audio_window_end"`
 	Transcript  string     `json:"transcript"`
@@ -151,7 +153,7 @@ func (m *message) readAlternative(raw json.RawMessage) {
 // readTurn takes the state of a Flux turn. Its words need not have times: their
 // Start is negative then.
 func (m *message) readTurn(w wire) {
-	m.Event, m.Transcript = w.Event, w.Transcript
+	m.Event, m.Trigger, m.Transcript = w.Event, w.Trigger, w.Transcript
 	m.Start = seconds(w.WindowStart)
 	m.Duration = max(seconds(w.WindowEnd)-m.Start, 0)
 	for _, word := range w.Words {
