@@ -249,6 +249,9 @@ func TestNewcomer(t *testing.T) {
 		found, _ := filepath.Glob(filepath.Join(d.home, "*.csv"))
 		return len(found) == 1 && strings.Contains(d.exported(found[0]), "payment,") && strings.Contains(d.exported(found[0]), "5.00")
 	})
+	k.to("button Done")
+	k.hit("Escape") // leaves the page, though a button has the focus
+	k.to("button Set up")
 	tray.press("Quit")
 	if err := p.wait(20 * time.Second); err != nil {
 		t.Errorf("quit: %v", err)

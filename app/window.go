@@ -231,5 +231,24 @@ func windowEvents() *overlay.Events {
 	return &overlay.Events{
 		Wait: func(d time.Duration) { glfw.WaitEventsTimeout(d.Seconds()) },
 		Post: glfw.PostEmptyEvent,
+		Escape: func(w fyne.Window, taken func() bool) {
+			native, ok := w.(interface{ RunWithContext(func()) })
+			if !ok {
+				return
+			}
+			native.RunWithContext(func() {
+				g := glfw.GetCurrentContext()
+				if g == nil {
+					return
+				}
+				var fyne glfw.KeyCallback
+				fyne = g.SetKeyCallback(func(g *glfw.Window, key glfw.Key, code int, action glfw.Action, mods glfw.ModifierKey) {
+					if key == glfw.KeyEscape && mods == 0 && action == glfw.Press && taken() {
+						return
+					}
+					fyne(g, key, code, action, mods)
+				})
+			})
+		},
 	}
 }

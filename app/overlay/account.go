@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"copilot/app/interview"
@@ -228,7 +229,9 @@ func (w *Window) refreshStrip() {
 		if text == "Add time…" {
 			row.Add(widget.NewButton("Go Pro…", func() { w.buy(Pro) }))
 		}
-		w.offers.Objects = []fyne.CanvasObject{canvas.NewRectangle(w.look.panel), container.New(layout.NewCustomPaddedLayout(0, 10, margin, margin), row)}
+		// The ground goes up to the row above, over the gap that Fyne leaves.
+		ground := container.New(layout.NewCustomPaddedLayout(-theme.Padding(), 0, 0, 0), canvas.NewRectangle(w.look.panel))
+		w.offers.Objects = []fyne.CanvasObject{ground, container.New(layout.NewCustomPaddedLayout(0, 10, margin, margin), row)}
 	}
 	w.offers.Refresh()
 	if c := w.win.Content(); c != nil && w.screen == prompterScreen {

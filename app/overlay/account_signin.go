@@ -76,7 +76,7 @@ func (w *Window) signInPage() fyne.CanvasObject {
 		body = []fyne.CanvasObject{flush(sentence(s.busy))}
 		foot = container.NewHBox(widget.NewButton("Cancel", func() { w.leaveSignIn(); s.busy = ""; w.open(signInScreen) }))
 	case s.newPassword:
-		title = "Another password"
+		title = "New password"
 		body, foot = w.newPasswordForm()
 	case s.code:
 		title = map[CodePurpose]string{CodeSignIn: "Enter the code", CodeSignUp: "Confirm your address", CodeNewPassword: "Enter the code"}[s.purpose]
@@ -183,7 +183,7 @@ func (w *Window) passwordForm() (body []fyne.CanvasObject, foot fyne.CanvasObjec
 }
 
 func (w *Window) fieldName(s string) fyne.CanvasObject {
-	return center(label(s, w.look.bodySize(), w.look.muted, false))
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 6), center(label(s, w.look.bodySize(), w.look.muted, false)))
 }
 
 func (w *Window) sendCode(purpose CodePurpose, email string) {

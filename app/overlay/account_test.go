@@ -175,7 +175,7 @@ func TestSigningUpAndForgetting(t *testing.T) {
 	fields(w)[0].SetText("654321")
 	tapText(t, w, "Go on")
 	w.work()
-	mustShow(t, w, "Another password")
+	mustShow(t, w, "New password")
 	w.showAccount(ada) // does not take the page away
 	fields(w)[0].SetText("another horse")
 	tapText(t, w, "Save")

@@ -262,10 +262,8 @@ func (w *Window) deletePast(p Past) {
 }
 
 func (w *Window) askWipe() {
-	d := dialog.NewConfirm("Delete everything on this computer?", "All prepared interviews and all kept ones are deleted, and the key that opens them.\nThis cannot be undone.", func(yes bool) {
-		if !yes {
-			return
-		}
+	const loses = "All prepared interviews and all kept ones are deleted, and the key that opens them. This cannot be undone."
+	w.confirm("Delete everything on this computer?", loses, "Delete everything", "Keep it", func() {
 		w.job(func(ctx context.Context) func() {
 			err := w.opts.Desk.Wipe(ctx)
 			return func() {
@@ -276,10 +274,21 @@ func (w *Window) askWipe() {
 				}
 			}
 		})
+	})
+}
+
+// confirm asks before something is lost. Fyne's own question has a picture, into
+// which the text runs.
+func (w *Window) confirm(title, loses, yes, no string, do func()) {
+	text := widget.NewLabel(loses)
+	text.Wrapping = fyne.TextWrapWord
+	d := dialog.NewCustomConfirm(title, yes, no, text, func(sure bool) {
+		if sure {
+			do()
+		}
 	}, w.win)
-	d.SetConfirmText("Delete everything")
 	d.SetConfirmImportance(widget.DangerImportance)
-	d.SetDismissText("Keep it")
+	d.Resize(fyne.NewSize(w.win.Canvas().Size().Width*0.92, 0))
 	d.Show()
 }
 

@@ -26,7 +26,7 @@ func (w *Window) hotkeySection() fyne.CanvasObject {
 	}
 	content := container.NewVBox(rows, flush(problem))
 	if advice := hotkeyAdvice(); advice != "" {
-		content.Add(flush(sentence(advice)))
+		content.Add(pad(flush(sentence(advice)), 4, 0))
 	}
 	return w.section("In every program", content)
 }

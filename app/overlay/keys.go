@@ -66,14 +66,37 @@ func (w *Window) bindKeys() {
 	}
 	canvas.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) { unlessDialog((*Window).copyAnswer) })
 	canvas.SetOnTypedKey(func(e *fyne.KeyEvent) {
-		if top := canvas.Overlays().Top(); top != nil && e.Name == fyne.KeyEscape {
-			canvas.Overlays().Remove(top)
+		if e.Name == fyne.KeyEscape && w.closeDialog() {
 			return
 		}
 		if do := plain[e.Name]; do != nil {
 			unlessDialog(do)
 		}
 	})
+}
+
+// closeDialog closes the dialog or menu on top, whose question is not answered
+// then, and reports whether there was one.
+func (w *Window) closeDialog() bool {
+	overlays := w.win.Canvas().Overlays()
+	top := overlays.Top()
+	if top != nil {
+		overlays.Remove(top)
+	}
+	return top != nil
+}
+
+// escapeFocused does what Escape does while something has the focus, which Fyne
+// would leave to that, and a button does nothing. It reports false when nothing
+// has the focus.
+func (w *Window) escapeFocused() bool {
+	if w.win.Canvas().Focused() == nil {
+		return false
+	}
+	if !w.closeDialog() {
+		w.escapeKey()
+	}
+	return true
 }
 
 // doRunning does what makes sense only during an interview.
@@ -106,5 +129,7 @@ func (w *Window) escapeKey() {
 	case settingsScreen, helpScreen, accountScreen, receiptsScreen, signInScreen,
 		preparedScreen, soundScreen, practiceScreen, pastScreen, pastPageScreen:
 		w.back()
+	case prepareScreen:
+		w.leavePreparing()
 	}
 }

@@ -106,6 +106,9 @@ func (l *look) Color(name fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color 
 	case theme.ColorNameDisabledButton, theme.ColorNameHeaderBackground:
 		return l.panel
 	case theme.ColorNameOverlayBackground, theme.ColorNameMenuBackground:
+		if l.panel == l.ground { // what lies on the page needs an edge
+			return rgb(0x1c1c1c)
+		}
 		return l.panel
 	case theme.ColorNameForeground:
 		return l.text

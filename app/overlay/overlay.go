@@ -88,6 +88,9 @@ type Options struct {
 type Events struct {
 	Wait func(time.Duration) // handles events, waiting for the first no longer than this
 	Post func()              // makes Wait return; callable from any goroutine
+	// Escape has taken asked, on Fyne's goroutine, before a key Escape goes to
+	// what has the focus in the window; true: it goes no further.
+	Escape func(w fyne.Window, taken func() bool)
 }
 
 // DocumentKind tells the two documents apart.
@@ -226,6 +229,9 @@ func (w *Window) started() {
 	w.settle()
 	w.applyNative()
 	w.idle.start()
+	if e := w.opts.Events; e != nil && e.Escape != nil {
+		e.Escape(w.win, w.escapeFocused)
+	}
 	if w.opts.Hotkeys {
 		w.grabber = openGrabber(w.hotkeyPressed)
 		w.regrab()

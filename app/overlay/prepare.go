@@ -111,10 +111,11 @@ const (
 // desk is the window's state of these screens. It belongs to Fyne's goroutine.
 type desk struct {
 	editing Prepared
-	gone    *Prepared // deleted last, for Undo
-	past    Past      // on its page
-	ready   bool      // the interview that ended just now has a page
-	leave   func()    // ends what the screen has running
+	unsaved func() bool // says whether what is edited has changed
+	gone    *Prepared   // deleted last, for Undo
+	past    Past        // on its page
+	ready   bool        // the interview that ended just now has a page
+	leave   func()      // ends what the screen has running
 	drop    func(path string, right bool)
 }
 
@@ -308,7 +309,7 @@ func (w *Window) preparedInUse() fyne.CanvasObject {
 func (w *Window) form() (form *fyne.Container, row func(name string, o fyne.CanvasObject)) {
 	form = container.New(layout.NewFormLayout())
 	return form, func(name string, o fyne.CanvasObject) {
-		form.Add(center(label(name, w.look.bodySize(), w.look.muted, false)))
+		form.Add(w.fieldName(name))
 		form.Add(o)
 	}
 }

@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,12 +55,23 @@ func (w *Window) preparePage() fyne.CanvasObject {
 	f.understoodAgain()
 	save := widget.NewButton("Save and use", f.save)
 	save.Importance = widget.HighImportance
-	cancel := widget.NewButton("Cancel", func() { w.open(preparedScreen) })
+	was := f.p
+	w.desk.unsaved = func() bool { return !reflect.DeepEqual(was, f.p) }
+	cancel := widget.NewButton("Cancel", w.leavePreparing)
 	title := "Prepare an interview"
 	if f.p.ID != "" {
 		title = f.p.title()
 	}
 	return w.sheet(plain(title), body, container.NewBorder(nil, nil, container.NewHBox(save, cancel), nil, pad(f.problem, 0, 10)))
+}
+
+// leavePreparing goes back to the list; what would be lost by it is asked about.
+func (w *Window) leavePreparing() {
+	if w.desk.unsaved == nil || !w.desk.unsaved() {
+		w.open(preparedScreen)
+		return
+	}
+	w.confirm("Leave without saving?", "What you changed on this page will be lost.", "Leave", "Stay", func() { w.open(preparedScreen) })
 }
 
 // entry is a field of one line over a text.

@@ -114,7 +114,7 @@ func (w *Window) privacySettings() fyne.CanvasObject {
 	body := container.NewVBox()
 	if w.opts.Desk != nil {
 		form, row := w.form()
-		row("Held interviews", selectOf(retentions(), w.settings.Retain, func(v string) { w.change(func(s *Settings) { s.Retain = v }) }))
+		row("Past interviews", selectOf(retentions(), w.settings.Retain, func(v string) { w.change(func(s *Settings) { s.Retain = v }) }))
 		body.Add(form)
 		body.Add(container.NewHBox(widget.NewButtonWithIcon("Delete everything…", theme.DeleteIcon(), w.askWipe)))
 	}

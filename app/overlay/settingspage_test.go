@@ -18,7 +18,7 @@ func TestSettingsAreFound(t *testing.T) {
 		partAppearance: {"Text size", "Colours", "Eyes to screen", "Line spacing", "Keep the window above others", "Closing the window keeps"},
 		partKeys:       {"Deepgram", "Groq", "Keyboard and hotkeys"},
 		partAccount:    {"ada@example.com", "Time, receipts, sign out"},
-		partPrivacy:    {"Held interviews", "Delete everything", "Look for new versions", "Export…", "Import…", "settings.json"},
+		partPrivacy:    {"Past interviews", "Delete everything", "Look for new versions", "Export…", "Import…", "settings.json"},
 	} {
 		w.open(settingsScreen)
 		tapOn(t, w, part, 0)
