@@ -10,12 +10,12 @@ import (
 // practicePage begins a mock interview.
 func (w *Window) practicePage() fyne.CanvasObject {
 	voice, advice := w.opts.Desk.Voice()
-	how := "The questions come from the job description and your résumé, with follow-ups. Answer aloud; the next one comes when you have been silent for a moment. Stop ends it, and the debrief follows."
+	how := "The questions come from the job description and your résumé, with follow-ups. Answer aloud; the next one comes when you have been silent for a moment. Stop ends it; the debrief follows."
 	switch w.settings.Mode {
 	case ModeRehearsal:
 		how = "Without keys and account you practise with the bundled interview: its interviewer asks, you answer aloud. How long you speak is measured; your words are not transcribed."
 	case ModeHosted:
-		how += " It takes your minutes, as an interview does."
+		how += " It uses your minutes."
 	}
 	body := container.NewVBox(flush(sentence(how)), gap(4))
 	if w.settings.Mode != ModeRehearsal {
