@@ -2,6 +2,7 @@
 Target amd64-unicode
 SetCompressor /SOLID lzma
 !include MUI2.nsh
+!cd "${TREE}" ; so that no name below has a slash of either kind
 Name "Interview Copilot"
 OutFile "${OUT}"
 RequestExecutionLevel user
@@ -13,7 +14,7 @@ VIAddVersionKey FileDescription "Interview Copilot Setup"
 VIAddVersionKey FileVersion "${VERSION}"
 VIAddVersionKey ProductVersion "${VERSION}"
 VIAddVersionKey LegalCopyright ""
-!define MUI_ICON "${TREE}/app.ico"
+!define MUI_ICON "app.ico"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\Interview Copilot"
 !define MUI_FINISHPAGE_RUN "$INSTDIR\InterviewCopilot.exe"
 !insertmacro MUI_PAGE_DIRECTORY
@@ -25,8 +26,8 @@ VIAddVersionKey LegalCopyright ""
 
 Section
 	SetOutPath "$INSTDIR"
-	File "${TREE}/InterviewCopilot.exe"
-	File "${TREE}/LICENCES.txt"
+	File "InterviewCopilot.exe"
+	File "LICENCES.txt"
 	WriteUninstaller "$INSTDIR\Uninstall.exe"
 	CreateShortcut "$SMPROGRAMS\Interview Copilot.lnk" "$INSTDIR\InterviewCopilot.exe"
 	WriteRegStr HKCU "Software\Interview Copilot" "InstallDir" "$INSTDIR"
