@@ -55,6 +55,10 @@ func TestCheck(t *testing.T) {
 	if e := code(t, err, api.OutOfMinutes); !strings.Contains(e.Message, "Add time") {
 		t.Errorf("%+v", e)
 	}
+	nobody := *c
+	nobody.Token = nil
+	_, err = nobody.Check(t.Context())
+	code(t, err, api.Unauthenticated)
 	if strings.Contains(r.logs.String(), k.Token) {
 		t.Error("a token is in the log")
 	}
