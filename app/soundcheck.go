@@ -190,8 +190,9 @@ func (l *listening) loop(ctx context.Context, frames <-chan audio.Frame, lanes <
 			l.state.NoWords = "That was the free minute of live words. Meters and recording go on; open this page again for more words."
 			work.Go(func() { hangUp(over) })
 		case ev, ok := <-words:
-			if !ok {
-				words = nil
+			if !ok { // not for want of trying
+				words, l.state.NoWords = nil, "The connection for the live words was lost. Meters and recording go on; open this page again for more words."
+				continue
 			}
 			l.heard(ev)
 		case w := <-l.wishes:
