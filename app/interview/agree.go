@@ -22,7 +22,7 @@ func plainTokens(text string) []string {
 // carries no meaning. The little words stay, for sameMeaning to count.
 func content(language, text string) []string {
 	if isEnglish(language) {
-		return plainTokens(text)
+		return alike(plainTokens(text))
 	}
 	return tokens(text)
 }
@@ -44,8 +44,7 @@ func agreeBut(language, draft, final string, slack int) bool {
 	for at, s := range sentences(final) {
 		end := at + len(s)
 		if from > 0 { // behind what the draft answers
-			// A fragment with a question mark only says more of what was asked.
-			if v, _ := judgeSentence(language, strings.TrimRight(s, "?¿？؟ ")); v == answer && !(isEnglish(language) && littleMore(plainTokens(s), slack)) {
+			if asksMore(language, s, slack) {
 				return false
 			}
 			continue
@@ -60,6 +59,22 @@ func agreeBut(language, draft, final string, slack int) bool {
 	return from > 0
 }
 
+// asksMore says whether a sentence behind a question asks for something else, or
+// for more than a word of it.
+func asksMore(language, sentence string, slack int) bool {
+	// A fragment with a question mark only says more of what was asked.
+	v, _ := judgeSentence(language, strings.TrimRight(sentence, "?¿？؟ "))
+	if v != answer || !isEnglish(language) {
+		return v == answer
+	}
+	ts := plainTokens(sentence)
+	if n := prefix(joined(ts), supposing); n > 0 { // "Let's say it is Postgres."
+		ts = ts[n:]
+		return slices.ContainsFunc(ts, func(t string) bool { return wh[t] }) || len(ts) > 0 && asks(ts, joined(ts))
+	}
+	return !littleMore(ts, slack)
+}
+
 func isEnglish(language string) bool { return language == "en" || language == "multi" }
 
 // sameMeaning is agree for the words of a draft and of as many sentences.
@@ -67,40 +82,49 @@ func sameMeaning(language string, draft, final []string, slack int) bool {
 	if !isEnglish(language) {
 		return slices.Equal(draft, final)
 	}
-	if d, f := knownEnd(draft), knownEnd(final); d > 0 && f > 0 && slices.Equal(draft[:d], final[:f]) {
-		more := final[f:]
-		and := slices.Index(more, "and")
-		return allLight(draft[d:]) && heavy(more) <= knownTail && (and < 0 || heavy(more[and:]) <= 1+slack)
+	if known, ok := foreseen().foresee(draft); ok && known.anyhow {
+		if end, ok := begins(final, draft[:known.upTo]); ok {
+			tail := final[end:]
+			and := more(tail)
+			return heavy(tail) <= knownTail && (and < 0 || heavy(tail[and:]) <= 1+slack)
+		}
 	}
+	end, ok := begins(final, draft)
+	return ok && littleMore(final[end:], slack)
+}
+
+// more returns where something else may be asked among words: "… and how did you",
+// "… and the migration", but not "… and not somebody else"; -1: nowhere.
+func more(ts []string) int {
+	for i := 1; i < len(ts); i++ {
+		if ts[i-1] == "and" && ts[i] != "not" {
+			return i
+		}
+	}
+	return -1
+}
+
+// begins says whether final begins with the words of draft that carry meaning,
+// little ones apart, and where they end in it.
+func begins(final, draft []string) (end int, ok bool) {
 	d, f := meaning(draft), meaning(final)
 	if len(d) == 0 || len(f) < len(d) {
-		return slices.Equal(draft, final)
+		return len(final), slices.Equal(draft, final)
 	}
 	for i := range d {
 		if draft[d[i]] != final[f[i]] {
-			return false
+			return 0, false
 		}
 	}
-	end := f[len(d)-1] + 1
-	return littleMore(final[end:], slack) && apart(draft[:d[len(d)-1]+1], final[:end]) <= sameFunction
+	end = f[len(d)-1] + 1
+	return end, apart(draft[:d[len(d)-1]+1], final[:end]) <= sameFunction
 }
 
 // littleMore says whether words behind a question add nothing to it: none that has
 // weight, or one in a sentence about what was asked: "How did you find it?"
 func littleMore(ts []string, slack int) bool {
 	n := heavy(ts) - slack
-	return n <= 0 || n == 1 && has(ts, "it", "that", "this", "them", "there", "then")
-}
-
-// knownEnd returns where the last phrase ends of a question whose end everybody
-// knows; 0 when there is none.
-func knownEnd(ts []string) int {
-	for i := len(ts) - 2; i >= 0; i-- {
-		if n := prefix(joined(ts[i:]), knownByHeart); n > 0 {
-			return i + n
-		}
-	}
-	return 0
+	return n <= 0 || n == 1 && has(ts, "it", "that", "this", "them", "there", "then", "one")
 }
 
 // heavy counts the words that may add something to what is asked.
@@ -127,7 +151,14 @@ func meaning(ts []string) (at []int) {
 // may take the newest back for a moment.
 func behind(language, interim, draft string) bool {
 	short, long := content(language, interim), content(language, draft)
-	return len(short) <= len(long) && slices.Equal(short, long[:len(short)])
+	if len(short) > len(long) || !isEnglish(language) {
+		return len(short) <= len(long) && slices.Equal(short, long[:len(short)])
+	}
+	if _, ok := begins(long, short); ok || len(short) < 2 {
+		return ok
+	}
+	_, ok := begins(long, short[:len(short)-1]) // the newest may be half a word
+	return ok
 }
 
 func allLight(ts []string) bool { return heavy(ts) == 0 }
@@ -165,9 +196,9 @@ var (
 	// light words at the end of a question add nothing to what is asked.
 	light = words(`what why how when where who which
 		job jobs role roles position company companies organization team teams project projects career work working worked
-		experience experiences background life time times day days today week weeks month months year years
-		five ten three two one few couple last current previous past recent recently former first next new now currently
-		example examples detail details situation situations case cases thing things way ways anything something someone
+		works experience experiences background life time times day days today week weeks month months year years
+		five ten three two one thirty sixty ninety hundred few couple last current previous past recent recently former first next new now currently
+		example examples detail details situation situations moment moments case cases thing things way ways anything something someone
 		people person here specific specifically briefly end ended up down out
 		handle handled handling deal dealt resolve resolved solve solved approach approached learn learned
 		cope coped respond happens
@@ -177,7 +208,7 @@ var (
 		decide decided come came get got take took make made start started need needed help helped worked
 		exactly process step steps thought thinking reason reasons afterwards after later before eventually finally
 		hear know curious interested asking ask bit lot whole still really even ever
-		comfortable sharing simple words level high open possible roughly
+		comfortable matter matters practice useful sharing simple words level high open possible roughly
 		personally own yourself professionally career opportunity professional back free feel whatever any kind sort`)
 
 	// goesOnAfter are words, beyond the dangling ones, that more has to follow.
@@ -262,66 +293,15 @@ var (
 		in detail
 		step by step`)
 
-	// knownByHeart are questions whose end everybody knows.
-	knownByHeart = lines(`where do you see yourself
-		why do you want to work
-		why do you want to join
-		why do you want this
-		why do you want to leave
-		why are you interested in
-		why are you leaving
-		why are you looking
-		why did you leave
-		why did you apply
-		why should we hire
-		why should we choose
-		what do you know about us
-		what do you know about our
-		what do you know about the
-		what are your salary
-		what are your compensation
-		what is your expected salary
-		what motivates you
-		what drives you
-		what attracted you
-		what brought you
-		what interests you about
-		what excites you about
-		what makes you a good
-		what makes you the right
-		what are you looking for
-		what would you bring
-		what can you bring
-		do you have any questions
-		what questions do you have
-		how did you hear about
-		how soon can you
-		when can you start
-		what is your notice
-		what are you most proud
-		how would your colleagues
-		how would your coworkers
-		how would your manager
-		how would you describe yourself
-		how do you stay up
-		how do you keep up
-		how do you prioritize
-		how do you prioritise
-		how do you handle stress
-		how do you handle pressure
-		how do you deal with stress
-		what would you do differently
-		what is your leadership
-		what is your management
-		tell me about yourself
-		tell us about yourself
-		tell me a bit about yourself
-		tell me a little bit about yourself
-		can you introduce yourself
-		walk me through your resume
-		walk me through your background
-		walk us through your resume
-		what do you do outside
-		what do you like to do outside
-		what would your first`)
+	// supposing begins what is to be taken as given.
+	supposing = lines(`let us say
+		let us assume
+		let us suppose
+		let us imagine
+		let us pretend
+		assume
+		suppose
+		imagine
+		pretend
+		say`)
 )

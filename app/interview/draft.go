@@ -122,7 +122,8 @@ func (s State) beginDraft() State {
 		return s
 	}
 	d := s.draft
-	d.text, d.shown, d.from = text, s.Shown, s.asked.from
+	text, d.text = completed(s.language, text)
+	d.shown, d.from = s.Shown, s.asked.from
 	if asked, _, ok := askedWithin(s.language, text); ok && agree(s.language, asked, text) {
 		d.text = asked
 	}
@@ -196,7 +197,7 @@ func determinedByWords(language, text string) bool {
 		return false
 	}
 	ts := plainTokens(text)
-	if end := knownEnd(ts); end > 0 && allLight(ts[end:]) {
+	if _, ok := foreseen().foresee(alike(ts)); ok {
 		return true
 	}
 	for n := 2; n <= 5 && n < len(ts)-2; n++ {
@@ -206,6 +207,24 @@ func determinedByWords(language, text string) bool {
 		}
 	}
 	return false
+}
+
+// completed returns text with the words behind it that are foreseen: all of them,
+// and those without which it would be another question.
+func completed(language, text string) (whole, needed string) {
+	if !isEnglish(language) {
+		return text, text
+	}
+	known, ok := foreseen().foresee(alike(plainTokens(text)))
+	if !ok {
+		return text, text
+	}
+	more, need := known.missing, known.needed
+	if last := text[strings.LastIndexByte(text, ' ')+1:]; len(more) > 0 && articles[last] && articles[more[0]] {
+		more, need = more[1:], max(need-1, 0)
+	}
+	with := func(ws []string) string { return strings.Join(append([]string{text}, ws...), " ") }
+	return with(more), with(more[:need])
 }
 
 // askedWithin splits text behind its first sentence that is a question.

@@ -222,7 +222,7 @@ func TestDraftAdopted(t *testing.T) {
 func TestDraftOnEagerEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t, nil)
-		words := strings.Fields("What is a mutex")
+		words := strings.Fields("What is a flywheel")
 		r.wait(2 * time.Second)
 		guess := transcript(interviewer, time.Second, words)
 		r.hear(guess)

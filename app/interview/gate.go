@@ -114,6 +114,10 @@ func judgeEnglish(ts []string, asked, stopped bool) (verdict, bool) {
 	if startsWith(joined(ts), notAsked) { // "You don't have to give me a number."
 		return skip, true
 	}
+	how := prefix(joined(ts), []string{"how do you do"})
+	if how > 0 && len(ts) > how && !afterGreeting[ts[how]] {
+		return answer, false // "How do you do code reviews?"
+	}
 	ts, skipped := trimSkips(ts)
 	line := joined(ts)
 	switch {

@@ -37,6 +37,8 @@ var (
 	stranded     = words("of with than") // what may end a sentence all the same: "a project you're proud of"
 	fragment     = words("the your any what how why in at for with on a from about after before")
 
+	afterGreeting = words("today sir madam i'm i my this nice good and so it's pleasure")
+
 	filler = words("um uh uhm umm er erm ah eh hm hmm mm just actually basically maybe perhaps please also really quickly briefly literally honestly simply possibly kindly")
 	lead   = words(`so well okay ok alright right great good nice perfect cool awesome excellent wonderful fantastic lovely amazing
 		and but now then yeah yes yep yup no sure oh hey hi hello thanks interesting brilliant super
@@ -389,7 +391,8 @@ var (
 		are you ready to
 		are you all set
 		are you good to go
-		are you comfortable
+		are you comfortable with me
+		are you comfortable there
 		are you okay with me recording
 		is it okay if i
 		is it okay if we
@@ -725,6 +728,10 @@ var (
 
 	// notAsked begin what is expressly not asked for.
 	notAsked = lines(`you don't have to
+		there's no right
+		there is no right
+		there's no wrong
+		there is no wrong
 		you don't need to
 		you need not
 		we don't have to

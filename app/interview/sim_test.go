@@ -508,25 +508,38 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 	return o
 }
 
-// wordsWithin returns how many of the words a text that ends somewhere in them
-// comprises.
-func wordsWithin(words []string, text string) int {
+// wordsWithin returns how many of the words are known to a text that begins
+// somewhere among them: up to where it says something else, articles apart. The
+// last word of what was heard may be half a word.
+func wordsWithin(words []string, text string) (known int) {
 	plain := func(s string) string {
-		return strings.ToLower(strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
+		s = strings.ToLower(strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
+		if same, ok := sameWord[s]; ok {
+			return same
+		}
+		return s
 	}
 	fs := strings.Fields(text)
-	for n := len(words); n >= len(fs); n-- {
-		same := 0
-		for i := range fs {
-			if plain(words[n-len(fs)+i]) == plain(fs[i]) {
-				same++
+	best := 0 // words that agree
+	for from := range words {
+		n, i, same := from, 0, 0
+		for n < len(words) && i < len(fs) {
+			a, b := plain(words[n]), plain(fs[i])
+			if a == b || strings.HasPrefix(a, b) && i == len(fs)-1 {
+				n, i, same = n+1, i+1, same+1
+			} else if articles[a] {
+				n++
+			} else if articles[b] {
+				i++
+			} else {
+				break
 			}
 		}
-		if same >= len(fs)-1 && same > 0 {
-			return n
+		if same > best {
+			best, known = same, n
 		}
 	}
-	return len(fs)
+	return known
 }
 
 // tally sums outcomes up.

@@ -1,0 +1,99 @@
+package interview
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestForeseen(t *testing.T) {
+	for _, c := range []struct{ heard, whole, needed string }{
+		{"Where do you see yourself", "Where do you see yourself in five years", "Where do you see yourself"},
+		{"So, um, what are your strengths", "So, um, what are your strengths and weaknesses", "So, um, what are your strengths and weaknesses"},
+		{"What are your strengths and", "What are your strengths and weaknesses", "What are your strengths and weaknesses"},
+		{"Can you explain how garbage", "Can you explain how garbage collection works", "Can you explain how garbage collection"},
+		{"How does a reverse", "How does a reverse proxy work", "How does a reverse proxy"},
+		{"What's the difference between a process", "What's the difference between a process and a thread", "What's the difference between a process and a thread"},
+		{"Describe a situation where you had to work under a lot", "Describe a situation where you had to work under a lot of pressure", "Describe a situation where you had to work under a lot of pressure"},
+		{"How would you design a URL", "How would you design a URL shortener", "How would you design a URL shortener"},
+		{"What is your greatest", "", ""},           // strength, weakness, achievement
+		{"What are your strengths in", "", ""},      // it ends otherwise
+		{"Tell me about a time you had to", "", ""}, // to what?
+		{"What is your experience with", "", ""},
+		{"We are a small team", "", ""},
+	} {
+		whole, needed := completed("en", c.heard)
+		known := determinedByWords("en", c.heard)
+		if c.whole == "" {
+			if known || whole != c.heard {
+				t.Errorf("%q: taken for %q", c.heard, whole)
+			}
+		} else if whole != c.whole || needed != c.needed || !known {
+			t.Errorf("%q: %q, needed %q, determined %v", c.heard, whole, needed, known)
+		}
+	}
+	if whole, _ := completed("de", "Where do you see yourself"); whole != "Where do you see yourself" {
+		t.Errorf("in German: %q", whole)
+	}
+}
+
+// Every line of foreseen.txt is a question to the gate, ends as it says, and is
+// found by its words up to the mark unless another end is as likely.
+func TestForeseenLines(t *testing.T) {
+	f := foreseen()
+	for first, ps := range f.questions {
+		for _, p := range ps {
+			var before, after []string
+			marked := false
+			for _, it := range p {
+				switch {
+				case it.kind == phraseMark, it.kind == phraseAnyhow:
+					marked = true
+				case it.kind == phraseList && len(f.lists[it.word]) == 0:
+					t.Errorf("%q: there is no list %q", first, it.word)
+				case it.kind == phraseList:
+					for _, x := range anyOf(f.lists[it.word]) {
+						if x.kind == phraseMark {
+							marked = true
+						} else if marked {
+							after = append(after, x.word)
+						} else {
+							before = append(before, x.word)
+						}
+					}
+					marked = true // the list's phrases say how much is needed
+				case marked:
+					after = append(after, it.word)
+				default:
+					before = append(before, it.word)
+				}
+			}
+			heard := strings.Join(before, " ")
+			whole := strings.TrimSpace(heard + " " + strings.Join(after, " "))
+			if !marked {
+				t.Errorf("%q has no mark", whole)
+			}
+			if v := judge("en", whole+"?").verdict; v != answer {
+				t.Errorf("%q is no question to the gate: %v", whole, v)
+			}
+			if got, ok := f.foresee(alike(plainTokens(heard))); ok && got.used < len(alike(plainTokens(heard))) {
+				t.Errorf("%q: only %d words are used", heard, got.used)
+			}
+		}
+	}
+}
+
+func anyOf(list map[string][]phrase) phrase {
+	for _, ps := range list {
+		return ps[0]
+	}
+	return nil
+}
+
+func BenchmarkForeseen(b *testing.B) {
+	ts := alike(plainTokens("okay great so next can you tell me about a time when you had to explain the difference between a process and a thread and how would you"))
+	f := foreseen()
+	b.ReportAllocs()
+	for b.Loop() {
+		f.foresee(ts)
+	}
+}
