@@ -745,6 +745,11 @@ var (
 		i'm not asking`)
 
 	skipWithin = lines(`tell you
+		hear back
+		hear from us
+		get back to you
+		be in touch
+		the next step would
 		give you
 		show you
 		walk you
