@@ -149,7 +149,7 @@ func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
 	s.draft.id, s.waiting = 0, waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
 	s = s.clocked(s.ids)
-	return s.timed(s.Questions.At(s.Questions.Len()-1)), true
+	return s.timed(s.Questions.At(s.Questions.Len() - 1)), true
 }
 
 // dropDraft takes a draft off the screen and its order back.
