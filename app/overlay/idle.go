@@ -16,8 +16,8 @@ const (
 	// awakeAfterInput is how long Fyne's own loop runs after an event of the
 	// system: mouse and keys come in bursts, and a double click takes 300 ms.
 	awakeAfterInput = 600 * time.Millisecond
-	// awakeAfterShow is the same after something of ours: two frames.
-	awakeAfterShow = 40 * time.Millisecond
+	// awakeAfterShow is the same after something of ours: a frame and a half.
+	awakeAfterShow = 25 * time.Millisecond
 )
 
 // idler keeps Fyne's loop from turning when there is nothing to do. The loop
@@ -27,7 +27,7 @@ const (
 // queue, and gives the loop back as soon as there is one.
 type idler struct {
 	events *Events
-	do     func(func()) // hands a function to Fyne's goroutine, framed by expect, arrived and wake
+	do     func(func()) // hands a function to Fyne's goroutine, by take and arrived
 
 	look      func()    // after events; nil: nothing
 	until     time.Time // when to sleep again; of Fyne's goroutine
@@ -35,9 +35,10 @@ type idler struct {
 	drawFirst func()    // makes animated say yes until Fyne has drawn
 
 	mu       sync.Mutex
-	pending  int  // functions on their way to Fyne's goroutine
-	waiting  bool // Fyne's goroutine is in events.Wait
-	woken    bool // by wake, not by the system
+	pending  int      // functions on their way to Fyne's goroutine
+	waiting  bool     // Fyne's goroutine is in events.Wait
+	woken    bool     // by take, not by the system
+	taken    []func() // what it was woken for
 	stopped  bool
 	animated func() bool
 	timer    *time.Timer
@@ -65,26 +66,28 @@ func (i *idler) stop() {
 	}
 }
 
-// expect, arrived and wake frame what Window.ui hands over.
-func (i *idler) expect() {
+// take keeps f for step when Fyne's goroutine waits for an event, and ends the
+// wait: what f changes is drawn at once, since Fyne's tick is overdue by then.
+// Else the caller hands f over itself, and it calls arrived.
+func (i *idler) take(f func()) bool {
 	i.mu.Lock()
-	i.pending++
-	i.mu.Unlock()
+	defer i.mu.Unlock()
+	if !i.waiting {
+		i.pending++
+		return false
+	}
+	i.taken = append(i.taken, f)
+	if !i.woken {
+		i.woken = true
+		i.events.Post()
+	}
+	return true
 }
 
 func (i *idler) arrived() {
 	i.mu.Lock()
 	i.pending--
 	i.mu.Unlock()
-}
-
-func (i *idler) wake() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.waiting && !i.woken {
-		i.woken = true
-		i.events.Post()
-	}
 }
 
 // again has step called after a time in which Fyne's loop runs as it likes.
@@ -143,8 +146,12 @@ func (i *idler) step() {
 
 	i.mu.Lock()
 	i.waiting = false
-	woken := i.woken
+	woken, taken := i.woken, i.taken
+	i.taken = nil
 	i.mu.Unlock()
+	for _, f := range taken {
+		f()
+	}
 	i.changed = i.changed || !woken && !quiet // by an event
 	switch {
 	case woken:

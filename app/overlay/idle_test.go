@@ -37,9 +37,9 @@ func newTestIdler(q *queueOfEvents, animated func() bool) (i *idler, end func())
 	}()
 	i = &idler{events: &Events{Wait: q.wait, Post: q.post}, drawFirst: func() {}}
 	i.do = func(f func()) {
-		i.expect()
-		loop <- func() { i.arrived(); f() }
-		i.wake()
+		if !i.take(f) {
+			loop <- func() { i.arrived(); f() }
+		}
 	}
 	i.animated = animated
 	i.again(0)
@@ -88,7 +88,7 @@ func TestNoSleepWhileSomethingIsComing(t *testing.T) {
 	q := &queueOfEvents{news: make(chan struct{}, 1)}
 	i := &idler{events: &Events{Wait: q.wait, Post: q.post}, animated: func() bool { return false }}
 	i.do = func(func()) {}
-	i.expect()
+	i.take(nil)
 	i.step()
 	i.stop()
 	if n := q.waits.Load(); n > 0 {

@@ -342,14 +342,17 @@ func (w *Window) ui(f func()) {
 }
 
 func (w *Window) pass(f func()) {
-	w.idle.expect()
-	w.hand(func() {
-		w.idle.arrived()
+	run := func() {
 		if !w.loopEnded.Load() {
 			f()
 		}
-	})
-	w.idle.wake()
+	}
+	if !w.idle.take(run) {
+		w.hand(func() {
+			w.idle.arrived()
+			run()
+		})
+	}
 }
 
 // leave ends Fyne's loop. What is handed over after that would run on the
