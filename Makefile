@@ -50,9 +50,9 @@ bench-backend:
 	@go test -run '^$$' -bench Webhook -benchtime 2000x ./backend/server
 
 # From the interviewer's last word to the first useful words on screen: our code
-# in virtual time over 275 questions, beside what others wait by design.
+# in virtual time over 435 questions, beside what others wait by design.
 bench-latency:
-	@echo "==> Simulating. This takes about ten minutes."
+	@echo "==> Simulating. This takes about fifteen minutes."
 	@LATENCY_SEEDS=50 go test -run LatencySimulation -v -timeout 60m ./app/interview
 
 # How well the teleprompter follows the voice, finds claims without ground, takes

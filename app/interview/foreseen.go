@@ -121,7 +121,9 @@ func (f foresight) foresee(ts []string) (best foresaw, ok bool) {
 			})
 		}
 	}
-	return best, ok && (best.anyhow || !other)
+	// One word of weight is too little to tell an end from: on questions that
+	// nobody had tuned for, it was wrong too often.
+	return best, ok && (best.anyhow || !other && heavy(ts[:best.used]) >= 2)
 }
 
 // sameEnd says whether one end only says more of the other.

@@ -8,13 +8,12 @@ import (
 func TestForeseen(t *testing.T) {
 	for _, c := range []struct{ heard, whole, needed string }{
 		{"Where do you see yourself", "Where do you see yourself in five years", "Where do you see yourself"},
-		{"So, um, what are your strengths", "So, um, what are your strengths and weaknesses", "So, um, what are your strengths and weaknesses"},
-		{"What are your strengths and", "What are your strengths and weaknesses", "What are your strengths and weaknesses"},
-		{"Can you explain how garbage", "Can you explain how garbage collection works", "Can you explain how garbage collection"},
-		{"How does a reverse", "How does a reverse proxy work", "How does a reverse proxy"},
+		{"How would you debug a memory", "How would you debug a memory leak", "How would you debug a memory leak"},
+		{"Can you explain how dependency injection", "Can you explain how dependency injection works", "Can you explain how dependency injection"},
 		{"What's the difference between a process", "What's the difference between a process and a thread", "What's the difference between a process and a thread"},
-		{"Describe a situation where you had to work under a lot", "Describe a situation where you had to work under a lot of pressure", "Describe a situation where you had to work under a lot of pressure"},
+		{"So, um, what is the difference between optimistic and", "So, um, what is the difference between optimistic and pessimistic locking", "So, um, what is the difference between optimistic and pessimistic locking"},
 		{"How would you design a URL", "How would you design a URL shortener", "How would you design a URL shortener"},
+		{"How does a reverse", "", ""},              // one word of weight
 		{"What is your greatest", "", ""},           // strength, weakness, achievement
 		{"What are your strengths in", "", ""},      // it ends otherwise
 		{"Tell me about a time you had to", "", ""}, // to what?
