@@ -178,6 +178,7 @@ declare
   p jsonb := f -> 'payment';
   s jsonb := f -> 'subscription';
   l jsonb := f -> 'loss';
+  v_new boolean := false;
   v_changed boolean := false;
 begin
   if p_event is not null and not private.record_stripe_event(p_event, p_type, p_created) then
@@ -191,15 +192,19 @@ begin
     return 'mismatch';
   end if;
   if p is not null then
-    v_changed := private.save_payment(v_user, p ->> 'id', p ->> 'price', p ->> 'title', (p ->> 'minutes')::integer,
+    v_new := private.save_payment(v_user, p ->> 'id', p ->> 'price', p ->> 'title', (p ->> 'minutes')::integer,
       (p ->> 'amount_cents')::integer, p ->> 'currency', p ->> 'checkout_id', p ->> 'intent_id',
       (p ->> 'paid_at')::timestamptz, p_event);
+    v_changed := v_new;
   end if;
   if s is not null then
     v_changed := private.save_subscription(v_user, s ->> 'id', s ->> 'plan', s ->> 'status', (s ->> 'period_start')::timestamptz,
       (s ->> 'period_end')::timestamptz, (s ->> 'cancel_at_period_end')::boolean, v_as_of) or v_changed;
   end if;
-  if l is not null then
+  if v_new and l ->> 'payment_id' = p ->> 'id' and (l ->> 'cents')::integer <= 0 then
+    -- What set_lost would do, and nearly every payment is like this.
+    update private.payments set lost_as_of = v_as_of where id = p ->> 'id';
+  elsif l is not null then
     v_changed := private.set_lost(l ->> 'payment_id', (l ->> 'cents')::integer,
       case when (l ->> 'disputed')::boolean then 'Disputed' else 'Refunded' end, v_as_of, p_event) or v_changed;
   end if;
