@@ -173,8 +173,9 @@ type Window struct {
 		sync.Mutex
 		state   interview.State
 		view    view
-		waiting bool // a delivery is on its way
-		last    time.Time
+		waiting bool      // a delivery is on its way
+		last    time.Time // when a state was drawn
+		before  time.Time // and the one before it
 		closed  bool
 		late    *time.Timer
 	}
@@ -309,7 +310,9 @@ func (w *Window) accept(s interview.State, v view) bool {
 		return false
 	}
 	m.waiting = true
-	if wait := frame - w.now().Sub(m.last); wait > 0 {
+	// One of a stream waits for the next frame; the second of two that happen to
+	// meet does not, such as a word right after the clock.
+	if wait := frame - w.now().Sub(m.last); wait > 0 && w.now().Sub(m.before) < 2*frame {
 		m.late = time.AfterFunc(wait, func() { w.ui(w.deliver) })
 		return false
 	}
@@ -321,7 +324,7 @@ func (w *Window) deliver() {
 	m := &w.mailbox
 	m.Lock()
 	s, v := m.state, m.view
-	m.waiting, m.last = false, w.now()
+	m.waiting, m.before, m.last = false, m.last, w.now()
 	closed := m.closed
 	m.Unlock()
 	if closed {
