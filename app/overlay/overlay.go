@@ -132,6 +132,10 @@ type Devices struct {
 // frame is how often the screen is brought up to date at most.
 const frame = time.Second / 60
 
+// clockRests is how soon after something else the clock alone is not drawn: it
+// would be in the way of an answer's next word.
+const clockRests = 200 * time.Millisecond
+
 // Window is the program's window. New makes it, Run shows it.
 type Window struct {
 	app  fyne.App
@@ -304,6 +308,11 @@ func (w *Window) accept(s interview.State, v view) bool {
 	defer m.Unlock()
 	if m.closed || v == m.view {
 		return false
+	}
+	if ticked := m.view; !m.waiting && w.now().Sub(m.last) < clockRests {
+		if ticked.elapsed = v.elapsed; ticked == v { // the next state takes the clock along
+			return false
+		}
 	}
 	m.state, m.view = s, v
 	if m.waiting {
