@@ -10,7 +10,7 @@ import (
 //go:embed foreseen.txt
 var foreseenText string
 
-// foreseen is read when the first English words come.
+// foreseen is read once, which takes about ten milliseconds.
 var foreseen = sync.OnceValue(func() foresight { return readForesight(foreseenText) })
 
 // foresight is the questions whose end can be foreseen, and the lists that they

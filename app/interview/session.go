@@ -85,6 +85,9 @@ func (s *Session) Run(ctx context.Context) error {
 	if !s.began.CompareAndSwap(false, true) {
 		return errors.New("interview: run: the session was run before")
 	}
+	if state := s.State(); state.drafts && isEnglish(state.language) {
+		foreseen() // read now, not when the first words are there
+	}
 	r := newRunner(s)
 	return r.run(ctx)
 }
