@@ -24,7 +24,7 @@ const (
 	revealRequest = "show\n"
 	revealReply   = "shown\n"
 	revealTime    = 2 * time.Second
-	settleTime    = 100 * time.Millisecond
+	claimTime     = 5 * time.Second // for others to have claimed or been refused
 )
 
 // claim takes the right, or has the window of the instance that holds it shown
@@ -38,9 +38,17 @@ func claim(settings string, log *slog.Logger) (i *instance, first bool) {
 		log.Warn("a second window would not be noticed", "err", err)
 		return &instance{}, true
 	}
-	for stale := range 3 {
+	// One at a time: two runs that find the socket of one that crashed would
+	// remove each other's.
+	for began := time.Now(); time.Since(began) < claimTime; time.Sleep(5 * time.Millisecond) {
+		if lock, err := tryLock(path + ".lock"); err == nil {
+			defer lock.Close()
+			break
+		}
+	}
+	for range 2 {
 		l, err := net.Listen("unix", path)
-		if err == nil && (stale == 0 || undisputed(l.(*net.UnixListener), path)) {
+		if err == nil {
 			return &instance{listener: l}, true
 		}
 		if reveal(path) {
@@ -53,21 +61,6 @@ func claim(settings string, log *slog.Logger) (i *instance, first bool) {
 	}
 	log.Warn("a second window would not be noticed", "socket", path)
 	return &instance{}, true
-}
-
-// undisputed reports whether a socket that took a dead one's place is still
-// there a moment later: another run may have found the dead one as well, and
-// have removed ours in its stead. Then ours is given up.
-func undisputed(l *net.UnixListener, path string) bool {
-	ours, err := os.Lstat(path)
-	time.Sleep(settleTime)
-	now, err2 := os.Lstat(path)
-	if err == nil && err2 == nil && os.SameFile(ours, now) {
-		return true
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
-	return false
 }
 
 // reveal asks the instance behind a socket to show its window.
