@@ -39,6 +39,25 @@ func mayAgree(language, draft, interim string) bool { return agreeBut(language, 
 
 func agreeBut(language, draft, final string, slack int) bool {
 	d := content(language, draft)
+	return upTo(language, d, final, slack, func(f []string) bool { return sameMeaning(language, d, f, slack) })
+}
+
+// anyhow says whether final begins with the words that were heard, the newest of
+// which may be half a word, and asks for nothing else behind them.
+func anyhow(language, heard, final string, slack int) bool {
+	h := content(language, heard)
+	if len(h) > shapeWeight {
+		h = h[:len(h)-1]
+	}
+	return upTo(language, h, final, slack, func(f []string) bool {
+		end, ok := begins(f, h)
+		return ok && onlyMore(f[end:], slack)
+	})
+}
+
+// upTo says whether final's first sentences, as many as have the meaning of d,
+// are the same, and the ones behind them ask for nothing else.
+func upTo(language string, d []string, final string, slack int, same func([]string) bool) bool {
 	want := len(meaning(d))
 	from := 0
 	for at, s := range sentences(final) {
@@ -50,7 +69,7 @@ func agreeBut(language, draft, final string, slack int) bool {
 			continue
 		}
 		if f := content(language, final[:end]); len(meaning(f)) >= want || end == len(final) {
-			if !sameMeaning(language, d, f, slack) {
+			if !same(f) {
 				return false
 			}
 			from = end
@@ -84,13 +103,18 @@ func sameMeaning(language string, draft, final []string, slack int) bool {
 	}
 	if known, ok := foreseen().foresee(draft); ok && known.anyhow {
 		if end, ok := begins(final, draft[:known.upTo]); ok {
-			tail := final[end:]
-			and := more(tail)
-			return heavy(tail) <= knownTail && (and < 0 || heavy(tail[and:]) <= 1+slack)
+			return onlyMore(final[end:], slack)
 		}
 	}
 	end, ok := begins(final, draft)
 	return ok && littleMore(final[end:], slack)
+}
+
+// onlyMore says whether words behind a question whose end does not matter only
+// say more of it.
+func onlyMore(tail []string, slack int) bool {
+	and := more(tail)
+	return heavy(tail) <= knownTail && (and < 0 || heavy(tail[and:]) <= 1+slack)
 }
 
 // more returns where something else may be asked among words: "… and how did you",

@@ -40,6 +40,9 @@ func (s State) apply(ev Event) State {
 	if s.over {
 		return s
 	}
+	if n, ok := orderOf(ev); ok && n != 0 && n == s.hunch.n {
+		return s.hunchCame(ev).told()
+	}
 	switch ev := ev.(type) {
 	case SessionBegan:
 		s.began = s.now

@@ -36,7 +36,7 @@ func snapshot(s State) copied {
 func (c copied) same(s State) bool { return reflect.DeepEqual(c, snapshot(s)) }
 
 // sayings are what both sides may say: questions, noises, cut-off halves.
-var sayings = []string{"Hello.", "What is a mutex?", "Tell me about a time you", "failed at work.", "You mentioned Kafka.",
+var sayings = []string{"Hello.", "What is a mutex?", "Tell me about a time you", "How do you calibrate a pressure gauge?", "How do you calibrate a pressure", "failed at work.", "You mentioned Kafka.",
 	"Mhm.", "And why?", "I used Kafka for three years at Acme.", "so", "Give me one second.", "How would you design a queue and"}
 
 // aStory draws a sequence of events as a hostile world might send it.
@@ -44,6 +44,10 @@ func aStory(t *rapid.T) []Event {
 	at := testBegan
 	var story []Event
 	audioAt := time.Duration(0)
+	if rapid.Bool().Draw(t, "hunch") {
+		story = append(story, Heard{at, transcript(interviewer, 0, strings.Fields("How do you calibrate a pressure"))},
+			DeltaCame{at, 0, 0, rapid.SampledFrom([]string{"! gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
+	}
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		at = at.Add(time.Duration(rapid.IntRange(-50, 2500).Draw(t, "ms")) * time.Millisecond)
 		c := audio.Channel(rapid.IntRange(0, 1).Draw(t, "channel"))
@@ -59,7 +63,7 @@ func aStory(t *rapid.T) []Event {
 		case 4:
 			story = append(story, Heard{at, deepgram.UtteranceEnd{Channel: c, LastWordEnd: audioAt}})
 		case 5:
-			story = append(story, DeltaCame{at, id, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** "}).Draw(t, "delta")})
+			story = append(story, DeltaCame{at, id, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** ", "! mutex\n", "? lock\n"}).Draw(t, "delta")})
 		case 6:
 			var err error
 			if rapid.Bool().Draw(t, "fails") {
@@ -94,10 +98,10 @@ func steer(s State, ev Event, i int) Event {
 	}
 	switch e := ev.(type) {
 	case DeltaCame:
-		e.ID, e.Order = s.wanted.id, s.wanted.n
+		e.ID, e.Order = s.request().id, s.request().n
 		return e
 	case AnswerEnded:
-		e.ID, e.Order = s.wanted.id, s.wanted.n
+		e.ID, e.Order = s.request().id, s.request().n
 		return e
 	}
 	return ev
@@ -149,7 +153,10 @@ func invariants(t *rapid.T, s State) {
 			t.Fatalf("question %d of %d: status %v, running %v", i, s.Questions.Len(), q.Answer.Status, runs)
 		}
 	}
-	if s.over && (s.wanted.n != 0 || !s.deadline().IsZero()) {
+	if s.hunch.n != 0 && (s.wanted.n != 0 || s.draft.id != 0) {
+		t.Fatal("a hunch beside an answer")
+	}
+	if s.over && (s.request().n != 0 || !s.deadline().IsZero()) {
 		t.Fatal("something goes on after the end")
 	}
 }

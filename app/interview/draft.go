@@ -20,9 +20,26 @@ const (
 	knownTail    = 6                      // words of weight behind a question that everybody knows
 )
 
+// assumed is a question that is answered before it is over.
+type assumed struct {
+	text  string // the question, as far as it matters
+	heard string // whatever comes behind these words, text is asked; empty: it has to be said
+}
+
+// asked says whether words ask for a; slack is how many more words of weight may
+// turn out to add nothing, in words that are not final.
+func (a assumed) asked(language, words string, slack int) bool {
+	return agreeBut(language, a.text, words, slack) || a.heard != "" && anyhow(language, a.heard, words, slack)
+}
+
+// open says whether words that are not final may still come to ask for a.
+func (a assumed) open(language, words string) bool {
+	return a.asked(language, words, 1) || behind(language, words, a.text) || a.heard != "" && behind(language, words, a.heard)
+}
+
 // draft is what is being considered, or written.
 type draft struct {
-	text  string    // of the question that is considered or asked, as far as it matters
+	assumed
 	sure  bool      // without the newest word too, which may be misheard
 	since time.Time // when it was first heard; zero: nothing is considered
 	tried int       // drafts begun within this utterance
@@ -33,21 +50,30 @@ type draft struct {
 }
 
 // consider looks at the interviewer's words so far: they may ask for something
-// before they are over, or no longer ask for what a draft answers.
+// before they are over, or no longer ask for what a draft or a hunch answers.
 func (s State) consider() State {
-	text, _, ok := s.soFar()
+	text, from, ok := s.soFar()
 	if !ok {
 		return s
 	}
 	if s.draft.id != 0 {
-		if mayAgree(s.language, s.draft.text, text) || behind(s.language, text, s.draft.text) {
+		if s.draft.open(s.language, text) {
 			return s
 		}
 		s = s.dropDraft()
 	}
-	if !s.mayDraft() || !s.determined(text) {
+	if h := s.hunch; h.text != "" && !h.open(s.language, text) {
+		s = s.dropHunch()
+	}
+	switch h := s.hunch; {
+	case !s.mayDraft():
 		s.draft.since = time.Time{}
 		return s
+	case h.heard != "" && s.certain.trusted():
+		return s.draftOf(h.text, h.from, h.assumed)
+	case !s.determined(text):
+		s.draft.since = time.Time{}
+		return s.suppose(text, from)
 	}
 	if s.draft.since.IsZero() || !agree(s.language, s.draft.text, text) {
 		s.draft.since, s.draft.text = s.now, text
@@ -88,14 +114,7 @@ func (s State) mayDraft() bool {
 
 // determined says whether what is asked is known although more words may come.
 func (s State) determined(text string) bool {
-	if judge(s.language, text).verdict != answer {
-		return false
-	}
-	over := s.heard[audio.Interviewer].interim.eager || !s.silence.since.IsZero() && s.upToDate()
-	if over && wholeQuestion(s.language, text) {
-		return true // the voice is away, and the words are whole
-	}
-	return determinedByWords(s.language, text)
+	return judge(s.language, text).verdict == answer && determinedByWords(s.language, text)
 }
 
 // draftAt returns when the draft that is considered begins.
@@ -121,12 +140,17 @@ func (s State) beginDraft() State {
 	if !ok || !s.mayDraft() {
 		return s
 	}
-	d := s.draft
-	text, d.text = completed(s.language, text)
-	d.shown, d.from = s.Shown, s.asked.from
+	text, needed := completed(s.language, text)
 	if asked, _, ok := askedWithin(s.language, text); ok && agree(s.language, asked, text) {
-		d.text = asked
+		needed = asked
 	}
+	return s.draftOf(text, from, assumed{text: needed})
+}
+
+// draftOf shows text as the newest question, with its answer as a draft.
+func (s State) draftOf(text string, from place, a assumed) State {
+	d := s.draft
+	d.assumed, d.since, d.shown, d.from = a, time.Time{}, s.Shown, s.asked.from
 	d.tried++
 	asked, w := s.asked, s.waiting
 	s = s.ask(Question{Text: text, Heard: s.now, Answer: Answer{Draft: true}}, from, 0)
@@ -139,8 +163,11 @@ func (s State) beginDraft() State {
 
 // adopt takes a draft as the answer to q, if there is one and it is.
 func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
-	if s.draft.id == 0 || !agree(s.language, s.draft.text, q.Text) {
+	if s.draft.id == 0 || !s.draft.asked(s.language, q.Text, 0) {
 		return s, false
+	}
+	if s.draft.heard != "" {
+		s.certain.kept++
 	}
 	s.Questions = s.Questions.With(s.Questions.Len()-1, func(p *Question) {
 		p.Text, p.Manual, p.Heard = q.Text, q.Manual, q.Heard
@@ -152,10 +179,14 @@ func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
 	return s.timed(s.Questions.At(s.Questions.Len() - 1)), true
 }
 
-// dropDraft takes a draft off the screen and its order back.
+// dropDraft takes a draft off the screen and its order back, and gives a hunch up.
 func (s State) dropDraft() State {
+	s = s.dropHunch()
 	if s.draft.id == 0 {
 		return s
+	}
+	if s.draft.heard != "" && s.Questions.At(s.Questions.Len()-1).Answer.Text.Len() > 0 {
+		s.certain.gone++
 	}
 	if s.wanted.id == s.draft.id {
 		s.wanted = order{}
@@ -173,7 +204,7 @@ func (s State) dropDraft() State {
 
 // utteranceOver begins the counting of drafts anew.
 func (s State) utteranceOver() State {
-	s.draft.tried, s.draft.since = 0, time.Time{}
+	s.draft.tried, s.draft.since, s.hunch.tried = 0, time.Time{}, 0
 	return s
 }
 

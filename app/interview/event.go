@@ -106,6 +106,39 @@ func (e SessionEnded) event() time.Time  { return e.At }
 func (e Typed) event() time.Time         { return e.At }
 func (e Pressed) event() time.Time       { return e.At }
 
+// orderOf returns the request that an event belongs to.
+func orderOf(ev Event) (order int, ok bool) {
+	switch ev := ev.(type) {
+	case DeltaCame:
+		return ev.Order, true
+	case AnswerEnded:
+		return ev.Order, true
+	case AnswerRetried:
+		return ev.Order, true
+	}
+	return 0, false
+}
+
+// addressed returns ev with the question that its request is for: one that began
+// as a guess got it later.
+func (s State) addressed(ev Event) Event {
+	if order, ok := orderOf(ev); !ok || order != s.wanted.n {
+		return ev
+	}
+	switch ev := ev.(type) {
+	case DeltaCame:
+		ev.ID = s.wanted.id
+		return ev
+	case AnswerEnded:
+		ev.ID = s.wanted.id
+		return ev
+	case AnswerRetried:
+		ev.ID = s.wanted.id
+		return ev
+	}
+	return ev
+}
+
 // Command is what a person can ask of a running interview.
 type Command int
 

@@ -69,9 +69,11 @@ func (p peer) tally(ls []spokenLine, seeds int) tally {
 
 func ourTally(t *testing.T, name string, e engine, ls []spokenLine, seeds, step int, change func(*Options)) tally {
 	s := tally{name: name}
-	for i := 0; i < len(ls); i += step {
-		for seed := range seeds {
-			s.add(simulate(t, e, ls[i], uint64(i*1000+seed), change))
+	for seed := range seeds {
+		var o outcome
+		for i := 0; i < len(ls); i += step {
+			o = simulate(t, e, ls[i], uint64(i*1000+seed), o, change)
+			s.add(o)
 		}
 	}
 	return s

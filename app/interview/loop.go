@@ -152,7 +152,7 @@ func (r *runner) obey() {
 		r.settled = r.state.settles
 		r.transcript.Finalize(audio.Interviewer)
 	}
-	w := r.state.wanted
+	w := r.state.request()
 	if w.n == r.answer.order {
 		return
 	}

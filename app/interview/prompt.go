@@ -101,21 +101,34 @@ func document(text string, limit int) doc {
 	return doc{head(text, limit-weight(mark)) + mark, true}
 }
 
-// messages returns what to ask the model for the newest question: the fixed
-// part, the dialogue before it, and the question. Between two requests the first
-// never changes and the second only grows, until it is cut by a big step.
+// What a request says of the interviewer's words. Those of a hunch get a line
+// ahead of the answer, for readOpening.
+const (
+	saidNow   = "The interviewer has just said the following, and the candidate has to answer now.\n"
+	saidSoFar = "The interviewer has said the following so far and may go on. Write the answer so that it holds however that ends, with what is usually asked next.\n"
+	saidHalf  = `The interviewer is in the middle of a sentence and has said the following so far. First write a line with the end that the question will most likely have: the last word above, and those that will follow, no more than it takes to know what is asked. Begin that line with "! " if hardly anything else can be meant, and with "? " if something else may well be. Then write the answer to the whole question, below it.
+`
+)
+
+// messages returns what to ask the model for the newest question, or for a hunch:
+// the fixed part, the dialogue before it, and the question. Between two requests
+// the first never changes and the second only grows, until it is cut by a big step.
 func (p prompt) messages(s State) []groq.Message {
-	ms := []groq.Message{{Role: "system", Content: p.fixed}}
-	if d := s.dialogue(); d != "" {
-		ms = append(ms, groq.Message{Role: "user", Content: "<dialogue>\n" + d})
-	}
-	var text string
-	said := "The interviewer has just said the following, and the candidate has to answer now.\n"
-	if n := s.Questions.Len(); n > 0 {
+	said, text, from := saidNow, "", s.asked.from
+	if h := s.hunch; s.wanted.n == 0 && h.n != 0 {
+		text, from = h.words, h.from
+		if !h.plain {
+			said = saidHalf
+		}
+	} else if n := s.Questions.Len(); n > 0 {
 		text = s.Questions.At(n - 1).Text
 		if s.Questions.At(n - 1).Answer.Draft { // it will not be asked again when only "and how did you solve it?" follows
-			said = "The interviewer has said the following so far and may go on. Write the answer so that it holds however that ends, with what is usually asked next.\n"
+			said = saidSoFar
 		}
+	}
+	ms := []groq.Message{{Role: "system", Content: p.fixed}}
+	if d := s.dialogue(from); d != "" {
+		ms = append(ms, groq.Message{Role: "user", Content: "<dialogue>\n" + d})
 	}
 	text = inert(clean(text))
 	if weight(text) > maxAsked { // the end of a long question matters most
@@ -124,13 +137,12 @@ func (p prompt) messages(s State) []groq.Message {
 	return append(ms, groq.Message{Role: "user", Content: said + "<question>\n" + text + "\n</question>"})
 }
 
-// dialogue returns what was said before the newest question. When it grows over
+// dialogue returns what was said before a place. When it grows over
 // its budget, whole steps are cut from its front: the cut depends only on how
 // much was said, and stays where it is until the next step.
-func (s State) dialogue() string {
+func (s State) dialogue(from place) string {
 	var lines []string
 	var after int // weight of what comes after the dialogue, the question included
-	from := s.asked.from
 	end := len(s.Turns)
 	for end > 0 && s.forgotten+end-1 >= from.turn { // down to the question's turn
 		end--

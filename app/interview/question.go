@@ -151,12 +151,14 @@ func (s State) answerWaiting() State {
 	return s.ask(Question{Text: w.text, Heard: s.wall(w.end)}, w.from, w.end)
 }
 
-// ask makes q the newest question and orders its answer, unless a draft has it.
+// ask makes q the newest question and orders its answer, unless a draft or a
+// hunch has it.
 func (s State) ask(q Question, from place, end time.Duration) State {
 	q.Answer.final = s.now
 	if s, adopted := s.adopt(q, from, end); adopted {
 		return s
 	}
+	h := s.hunch
 	s = s.dropDraft().stopAnswer()
 	s.ids++
 	q.ID = s.ids
@@ -172,6 +174,9 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	}
 	s.waiting = waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
+	if h.text != "" && h.asked(s.language, q.Text, 0) {
+		return s.take(h)
+	}
 	return s.clocked(q.ID).order(q.ID)
 }
 

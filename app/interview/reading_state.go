@@ -40,6 +40,7 @@ const (
 // or above the place of the reader: another answer waits, see [Reader].
 func (s State) Apply(ev Event) State {
 	before := s
+	ev = s.addressed(ev)
 	s = s.apply(ev)
 	switch ev := ev.(type) {
 	case SessionBegan:

@@ -36,7 +36,7 @@ const (
 	simFrame         = 8 * time.Millisecond // half a display frame
 	simEndpointing   = 300 * time.Millisecond
 	simUsefulWords   = 3
-	simAfterQuestion = 6 * time.Second
+	simAfterQuestion = 3 * time.Second
 )
 
 // engine is how a transcriber tells words before they are final.
@@ -377,10 +377,11 @@ type simAnswers struct {
 	cancelled []time.Time
 }
 
-func (a *simAnswers) Complete(ctx context.Context, _ groq.Request, delta func(string)) (groq.Result, error) {
+func (a *simAnswers) Complete(ctx context.Context, r groq.Request, delta func(string)) (groq.Result, error) {
+	line := a.opening(r)
 	a.mu.Lock()
 	a.n++
-	n, wait := a.n, a.think(a.r)
+	n, wait := a.n, a.think(a.r)+time.Duration(len(strings.Fields(line)))*simToken
 	a.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -394,9 +395,81 @@ func (a *simAnswers) Complete(ctx context.Context, _ groq.Request, delta func(st
 		case <-timer.C:
 		}
 		timer.Reset(simToken)
+		if i == 0 && line != "" {
+			delta(line + "\n")
+		}
 		delta(fmt.Sprintf("a%dw%d ", n, i))
 	}
 	return groq.Result{Model: "sim"}, nil
+}
+
+// key is what recorded words are found by.
+func key(s string) string { return strings.Join(tokens(s), " ") }
+
+// recorded reads the lines of a file, which have three fields.
+func recorded(file string) (lines [][]string) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if f := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); len(f) == 3 {
+			lines = append(lines, f)
+		}
+	}
+	return lines
+}
+
+// guessed is what a model expected behind some words, and whether it was certain.
+type guessed struct{ mark, rest string }
+
+var (
+	guesses = sync.OnceValue(func() map[string]guessed {
+		m := map[string]guessed{}
+		for _, f := range recorded("testdata/guesses.txt") {
+			g := guessed{"?", f[2]}
+			if f[0] >= "8" {
+				g.mark = "!"
+			}
+			m[key(f[1])] = g
+		}
+		return m
+	})
+	served = sync.OnceValue(func() map[string]bool {
+		m := map[string]bool{}
+		for _, f := range recorded("testdata/served.txt") {
+			m[key(f[1])+"|"+key(f[2])] = f[0] == "y"
+		}
+		return m
+	})
+)
+
+// opening is the line that a model begins the reply to a hunch with: what a model
+// was recorded to expect behind the words, or behind all but the newest, which may
+// be half a word, if that is what it expected. It is "" for other requests.
+func (*simAnswers) opening(r groq.Request) string {
+	message, ok := strings.CutPrefix(r.Messages[len(r.Messages)-1].Content, saidHalf)
+	if !ok {
+		return ""
+	}
+	words := strings.Fields(strings.TrimSuffix(strings.TrimPrefix(message, "<question>\n"), "\n</question>"))
+	last := len(words) - 1
+	if g, ok := guesses()[key(strings.Join(words, " "))]; ok {
+		return g.mark + " " + strings.TrimSpace(words[last]+" "+g.rest)
+	}
+	if g, ok := guesses()[key(strings.Join(words[:last], " "))]; ok && strings.HasPrefix(norm(g.rest), norm(words[last])) {
+		return g.mark + " " + g.rest
+	}
+	return "? " + words[last]
+}
+
+// serves says whether the answer to a question is one to the line, of which it
+// knows so many words.
+func serves(question string, l spokenLine, words int) bool {
+	if yes, judged := served()[key(question)+"|"+key(strings.Join(l.words, " "))]; judged {
+		return yes
+	}
+	return words >= l.known
 }
 
 // outcome is how one spoken line went.
@@ -409,11 +482,13 @@ type outcome struct {
 	adopted      bool
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
+	orders, ids  int  // requests and questions, those of the lines before included
 	late         bool // a request that was dropped was not cancelled within a millisecond
 }
 
-// simulate speaks one line to the real interview code.
-func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Options)) (o outcome) {
+// simulate speaks one line to the real interview code, in an interview in which
+// before was the line before.
+func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome, change func(*Options)) (o outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		words := l.say(r)
@@ -429,6 +504,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 		var seen []shown
 		var dropped []time.Time
 		orders := 0
+		draftText := map[int]string{}
 		draftWords := map[int]int{} // words known when a draft was begun, by order
 		options := Options{
 			Source: simSource{words}, Answerer: answers,
@@ -440,11 +516,12 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 				if s.Questions.Len() > 0 || len(seen) > 0 {
 					seen = append(seen, shown{time.Now(), s.Questions.List(), s.orders})
 				}
-				if orders != 0 && s.wanted.n != orders {
+				if orders != 0 && s.request().n != orders {
 					dropped = append(dropped, time.Now())
 				}
-				orders = s.wanted.n
+				orders = s.request().n
 				if s.draft.id != 0 && draftWords[s.orders] == 0 {
+					draftText[s.orders] = s.Questions.At(s.Questions.Len() - 1).Text
 					draftWords[s.orders] = wordsWithin(l.words, s.Questions.At(s.Questions.Len()-1).Text)
 				}
 			},
@@ -453,6 +530,9 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 			change(&options)
 		}
 		s := New(options)
+		at := s.State()
+		at.orders, at.ids, at.asked.end = before.orders, before.ids, -time.Hour
+		s.state.Store(&at)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
@@ -467,6 +547,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 		}
 
 		final := s.State()
+		o.orders, o.ids = final.orders, final.ids
 		if n := final.Questions.Len(); n > 0 {
 			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()
@@ -501,7 +582,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, change func(*Op
 		for order := range draftWords {
 			o.drafted, kept = true, max(kept, order)
 		}
-		if o.adopted && draftWords[kept] < l.known {
+		if o.adopted && !serves(draftText[kept], l, draftWords[kept]) {
 			o.contradicted = true
 		}
 	})

@@ -166,6 +166,8 @@ type State struct {
 	settles int     // how often the transcriber was to be asked for the last words
 	drafts  bool    // answers may be begun before the question is over
 	draft   draft
+	hunch   hunch
+	certain certain
 	firsts  []time.Duration // of the newest answers, oldest first
 
 	profile Profile

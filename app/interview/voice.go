@@ -11,8 +11,8 @@ import (
 // for the last words, without waiting for its own end of speech, and how long
 // its answer may take before the words so far have to do.
 const (
-	waitFinished   = 80 * time.Millisecond
-	waitUnclear    = 100 * time.Millisecond
+	waitFinished   = 60 * time.Millisecond
+	waitUnclear    = 60 * time.Millisecond
 	waitUnfinished = 250 * time.Millisecond // after "and", "so", "because"
 	settlePatience = 300 * time.Millisecond
 	// A recogniser's newest word ends this much before the voice does, or the

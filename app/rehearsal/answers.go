@@ -72,6 +72,42 @@ func (b *answerBook) answer(text string) (id, answer string) {
 	return id, answer
 }
 
+// reply returns the answer to a message. One about an unfinished question asks for
+// a line with its end ahead, from the last word heard on, which is marked "! " for
+// certain; the book knows its questions.
+func (b *answerBook) reply(message string) string {
+	id, answer := b.answer(message)
+	if !strings.Contains(message, `"! "`) {
+		return answer
+	}
+	heard := message[strings.LastIndex(message, "<question>")+1:]
+	heard, _, _ = strings.Cut(heard, "</question>")
+	last := tokens(heard)
+	if i := slices.IndexFunc(b.questions, func(q Question) bool { return q.ID == id }); i >= 0 {
+		if end := endOf(b.questions[i].Text, last); end != "" {
+			return "! " + end + "\n" + answer
+		}
+	}
+	return "? " + strings.Join(last[max(len(last)-1, 0):], "") + "\n" + answer
+}
+
+// endOf returns what follows in a question behind the words that were heard of it,
+// the last of them included, which may be half a word; "" if they are not in it.
+func endOf(question string, heard []string) string {
+	words := strings.Fields(question)
+	for n := len(words); n > 0; n-- {
+		said := tokens(strings.Join(words[:n], " "))
+		k := min(len(said), len(heard), 3)
+		if k == 0 || !slices.Equal(said[len(said)-k:len(said)-1], heard[len(heard)-k:len(heard)-1]) {
+			continue
+		}
+		if strings.HasPrefix(said[len(said)-1], heard[len(heard)-1]) {
+			return strings.Join(words[n-1:], " ")
+		}
+	}
+	return ""
+}
+
 // begins says whether a line of text ends with the beginning of a sentence.
 func begins(sentences [][]string, text string) bool {
 	for line := range strings.Lines(text) {

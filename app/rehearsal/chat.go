@@ -199,7 +199,7 @@ func wantedError(status int, model string) *chatError {
 
 // complete decides the whole answer, and counts it.
 func (s *Server) complete(r *chatRequest, faults ChatFaults) *completion {
-	_, text := s.answers.answer(r.lastUser())
+	text := s.answers.reply(r.lastUser())
 	for _, stop := range r.Stop {
 		text, _, _ = strings.Cut(text, stop)
 	}

@@ -317,6 +317,16 @@ func TestAnswerBook(t *testing.T) {
 			t.Errorf("%q: found %q", begun, id)
 		}
 	}
+	for begun, want := range map[string]string{
+		"Walk me through your":  "! your background",
+		"How would you make a":  "! a ",
+		"What is your greatest": "? greatest",
+	} {
+		message := "Begin the line with \"! \" or \"? \".\n<question>\n" + begun + "\n</question>"
+		if line, rest, _ := strings.Cut(book.reply(message), "\n"); !strings.HasPrefix(line, want) || rest == "" {
+			t.Errorf("%q: ends with %q", begun, line)
+		}
+	}
 	for _, text := range []string{
 		"", "What is your greatest weakness?", "How are you today?", "Explain how a hash table works.",
 		"Why do you want to work for us?", "Hi Maya, nice to meet you.", "What would you do if the deadline moved?",

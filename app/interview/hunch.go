@@ -1,0 +1,170 @@
+package interview
+
+import (
+	"strings"
+
+	"copilot/audio"
+)
+
+// A hunch is a draft that nobody sees yet. The model is asked about words that
+// may still go on: it says first what the whole question will be, and whether
+// hardly anything else can be meant, and then answers that. When it is sure, the
+// answer is shown as a draft; else once the words have asked for it, and then it
+// is there already. Or it is gone unseen.
+//
+// No rule can tell the end of most questions; a model can. But it is asked before
+// it is known to be needed, so that there is a budget, and a model that is sure
+// has to be right.
+const (
+	shapeWeight = 2   // words of weight from which a question has taken shape
+	maxHunches  = 3   // within one utterance
+	maxOpening  = 500 // bytes of the line that a hunch's reply begins with
+	// Requests to a hundred questions, over an interview, that hunches may lead to, and
+	// how many they may be ahead of that.
+	budget, advance = 148, 3
+)
+
+// hunch is what the model supposes; n is 0 while there is none.
+type hunch struct {
+	assumed        // text is empty until the model has said what it is
+	n       int    // of its request
+	words   string // that it was asked with
+	plain   bool   // they are the question, and nothing is supposed
+	from    place  // of the words
+	reply   Text   // the answer so far; while text is empty, the line before it
+	ended   *AnswerEnded
+	tried   int // within this utterance
+}
+
+// certain is how it went when the model was sure: drafts that were kept, and that
+// were gone when they were on screen.
+type certain struct{ kept, gone int }
+
+// trusted says whether the model may be sure: it is wrong one time in five at most.
+func (c certain) trusted() bool { return c.gone < 2 || c.gone*4 <= c.kept }
+
+// affordable says whether there may be a request for nothing.
+func (s State) affordable() bool { return 100*(s.orders+2) <= budget*(s.ids+1)+100*advance }
+
+// request returns the request that should be running.
+func (s State) request() order {
+	if s.wanted.n == 0 {
+		return order{n: s.hunch.n}
+	}
+	return s.wanted
+}
+
+// suppose begins a hunch on the words so far, if it is time for one.
+func (s State) suppose(text string, from place) State {
+	h := s.hunch
+	next := hunch{words: text, from: from, tried: h.tried}
+	switch {
+	case s.voiceAway() && wholeQuestion(s.language, text):
+		// They may be all, and the answer is begun as if they were.
+		if h.n != 0 && (h.text == "" && h.words == text || h.text != "" && h.asked(s.language, text, 0)) || s.draft.tried == maxDrafts {
+			return s
+		}
+		s.draft.tried++
+		next.plain, next.text = true, text
+	case h.tried == maxHunches || !s.affordable() || !shaped(s.language, text),
+		h.n != 0 && (h.text == "" || heavy(alike(plainTokens(text))) <= heavy(alike(plainTokens(h.words)))):
+		return s
+	default:
+		next.tried++
+	}
+	s.orders++
+	next.n = s.orders
+	s.hunch = next
+	return s
+}
+
+// shaped says whether a question has taken shape, but not its end.
+func shaped(language, text string) bool {
+	if !isEnglish(language) {
+		return false
+	}
+	var last string
+	for _, sentence := range sentences(text) {
+		last = sentence
+	}
+	v, _ := judgeSentence(language, last)
+	ts := plainTokens(last)
+	if v != answer || prefix(joined(ts), supposing) > 0 {
+		return false
+	}
+	return heavy(alike(ts)) >= shapeWeight || len(ts) >= 3 && heavy(alike(plainTokens(text))) >= 2*shapeWeight
+}
+
+// voiceAway says that the interviewer has stopped, by our ear or the
+// transcriber's guess, behind the words that are known.
+func (s State) voiceAway() bool {
+	return s.heard[audio.Interviewer].interim.eager || !s.silence.since.IsZero() && s.upToDate()
+}
+
+// dropHunch gives a hunch up.
+func (s State) dropHunch() State {
+	s.hunch = hunch{tried: s.hunch.tried}
+	return s
+}
+
+// hunchCame takes in what came of a hunch's request.
+func (s State) hunchCame(ev Event) State {
+	switch ev := ev.(type) {
+	case DeltaCame:
+		s.hunch.reply = s.hunch.reply.Append(ev.Text)
+		if s.hunch.text == "" {
+			return s.readOpening()
+		}
+	case AnswerEnded:
+		if ev.Err != nil || s.hunch.text == "" {
+			return s.restDrafts(ev.Err).dropHunch()
+		}
+		s.hunch.ended = &ev
+	case AnswerRetried: // the server is busy, or there is a limit
+		s.draft.rest = s.now.Add(draftsRest)
+		return s.dropHunch()
+	}
+	return s
+}
+
+// readOpening reads the line that a hunch's reply begins with, see saidHalf.
+func (s State) readOpening() State {
+	line, rest, whole := strings.Cut(strings.TrimLeft(s.hunch.reply.String(), " \r\n"), "\n")
+	mark, end, _ := strings.Cut(clean(line), " ")
+	switch {
+	case !whole && len(line) <= maxOpening:
+		return s
+	case !whole, mark != "!" && mark != "?":
+		return s.dropHunch() // the model did something else
+	}
+	s.hunch.text = endedWith(s.hunch.words, end)
+	s.hunch.reply = Text{}.Append(strings.TrimLeft(rest, " \r\n"))
+	if mark == "!" {
+		s.hunch.heard = s.hunch.words
+	}
+	return s.consider()
+}
+
+// endedWith returns words with an end. The last of them, which may have been half
+// a word, is taken from the end when that begins with it.
+func endedWith(words, end string) string {
+	i := strings.LastIndexByte(words, ' ') + 1
+	if first, _, _ := strings.Cut(end, " "); strings.HasPrefix(norm(first), norm(words[i:])) {
+		return words[:i] + end
+	}
+	return strings.TrimSpace(words + " " + end)
+}
+
+// take goes on with a hunch as the answer to the newest question.
+func (s State) take(h hunch) State {
+	id := s.Questions.At(s.Questions.Len() - 1).ID
+	s.wanted = order{n: h.n, id: id, grew: s.now}
+	s = s.clocked(id)
+	if h.reply.Len() > 0 {
+		s = s.delta(DeltaCame{s.now, id, h.n, h.reply.String()})
+	}
+	if ev := h.ended; ev != nil {
+		s = s.answerEnded(AnswerEnded{s.now, id, h.n, ev.Result, nil})
+	}
+	return s.grounded(id, maxQuestion)
+}
