@@ -231,7 +231,7 @@ func (s State) transcript(t deepgram.Transcript) State {
 	case t.Channel == audio.Candidate:
 		return s.candidateSpeaks()
 	case h.text() != "":
-		return s.goesOn(tailWait).consider()
+		return s.paced().goesOn(tailWait).consider()
 	}
 	return s
 }

@@ -46,13 +46,13 @@ func aStory(t *rapid.T) []Event {
 	audioAt := time.Duration(0)
 	if rapid.Bool().Draw(t, "hunch") {
 		story = append(story, Heard{at, transcript(interviewer, 0, strings.Fields("How do you calibrate a pressure"))},
-			DeltaCame{at, 0, 0, rapid.SampledFrom([]string{"! gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
+			DeltaCame{at, 0, rapid.SampledFrom([]string{"! gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
 	}
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		at = at.Add(time.Duration(rapid.IntRange(-50, 2500).Draw(t, "ms")) * time.Millisecond)
 		c := audio.Channel(rapid.IntRange(0, 1).Draw(t, "channel"))
 		audioAt += time.Duration(rapid.IntRange(0, 1500).Draw(t, "sound")) * time.Millisecond
-		id, order := rapid.IntRange(0, 6).Draw(t, "id"), rapid.IntRange(0, 8).Draw(t, "order")
+		order := rapid.IntRange(0, 8).Draw(t, "order")
 		switch rapid.IntRange(0, 12).Draw(t, "kind") {
 		case 0, 1, 2, 3:
 			tr := transcript(c, max(0, audioAt-2*time.Second), strings.Fields(rapid.SampledFrom(sayings).Draw(t, "text")))
@@ -63,13 +63,13 @@ func aStory(t *rapid.T) []Event {
 		case 4:
 			story = append(story, Heard{at, deepgram.UtteranceEnd{Channel: c, LastWordEnd: audioAt}})
 		case 5:
-			story = append(story, DeltaCame{at, id, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** ", "! mutex\n", "? lock\n"}).Draw(t, "delta")})
+			story = append(story, DeltaCame{at, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** ", "! mutex\n", "? lock\n"}).Draw(t, "delta")})
 		case 6:
 			var err error
 			if rapid.Bool().Draw(t, "fails") {
 				err = errTest
 			}
-			story = append(story, AnswerEnded{at, id, order, groq.Result{Text: "Whole.", Model: "m"}, err})
+			story = append(story, AnswerEnded{at, order, groq.Result{Text: "Whole.", Model: "m"}, err})
 		case 7:
 			story = append(story, Pressed{at, Command(rapid.IntRange(0, int(CancelAnswer)).Draw(t, "command"))})
 		case 8:
@@ -79,7 +79,7 @@ func aStory(t *rapid.T) []Event {
 		case 10:
 			story = append(story, Heard{at, deepgram.Status{State: deepgram.State(rapid.IntRange(0, 3).Draw(t, "link"))}})
 		case 11:
-			story = append(story, AnswerRetried{at, id, order, "Trying again."})
+			story = append(story, AnswerRetried{at, order, "Trying again."})
 		case 12:
 			story = append(story, rapid.SampledFrom([]Event{
 				Heard{at, deepgram.Gap{Start: audioAt, End: audioAt + time.Second}}, Heard{at, deepgram.SpeechStarted{Channel: c, At: audioAt}},
@@ -98,10 +98,10 @@ func steer(s State, ev Event, i int) Event {
 	}
 	switch e := ev.(type) {
 	case DeltaCame:
-		e.ID, e.Order = s.request().id, s.request().n
+		e.Order = s.request().n
 		return e
 	case AnswerEnded:
-		e.ID, e.Order = s.request().id, s.request().n
+		e.Order = s.request().n
 		return e
 	}
 	return ev

@@ -112,7 +112,7 @@ func BenchmarkFinalToRequest(b *testing.B) {
 func BenchmarkTokenCost(b *testing.B) {
 	at := func(tokens int) (State, time.Duration) {
 		s := newState(Options{}).Apply(SessionBegan{testBegan}).Apply(Heard{testBegan.Add(time.Minute), theQuestion(1)})
-		ev := DeltaCame{testBegan.Add(time.Minute), s.wanted.id, s.wanted.n, "token "}
+		ev := DeltaCame{testBegan.Add(time.Minute), s.wanted.n, "token "}
 		for range tokens {
 			s = s.Apply(ev)
 		}
@@ -138,7 +138,7 @@ func BenchmarkTokenCost(b *testing.B) {
 func TestTokenCostIsFlat(t *testing.T) {
 	cost := func(tokens int) float64 {
 		s := newState(Options{}).Apply(SessionBegan{testBegan}).Apply(Heard{testBegan.Add(time.Minute), theQuestion(1)})
-		ev := DeltaCame{testBegan.Add(time.Minute), s.wanted.id, s.wanted.n, "token "}
+		ev := DeltaCame{testBegan.Add(time.Minute), s.wanted.n, "token "}
 		for range tokens {
 			s = s.Apply(ev)
 		}

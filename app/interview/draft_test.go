@@ -366,7 +366,7 @@ func TestN9_DraftsRestAfter429(t *testing.T) {
 		s.draft.rest = time.Time{}
 		s.draft.id, s.wanted = s.ids, order{n: 9, id: s.ids}
 		s.Questions = s.Questions.With(0, func(q *Question) { q.Answer = Answer{Draft: true} })
-		s = s.Apply(AnswerRetried{time.Now(), s.ids, 9, "The limit is reached."})
+		s = s.Apply(AnswerRetried{time.Now(), 9, "The limit is reached."})
 		if s.draft.rest.Sub(time.Now()) != draftsRest || s.Questions.Len() != 0 {
 			t.Errorf("rest %v, %d questions", s.draft.rest.Sub(time.Now()), s.Questions.Len())
 		}

@@ -38,18 +38,16 @@ type (
 		At    time.Time
 		Event deepgram.Event
 	}
-	// DeltaCame is a piece of the answer to question ID. Order tells the request
-	// it belongs to: a question that went on is asked again under the same ID.
+	// DeltaCame is a piece of an answer. Order tells the request that it belongs
+	// to: of a question, or of a hunch, which may become one later.
 	DeltaCame struct {
 		At    time.Time
-		ID    int
 		Order int
 		Text  string
 	}
-	// AnswerEnded is the end of the request for question ID.
+	// AnswerEnded is the end of a request.
 	AnswerEnded struct {
 		At     time.Time
-		ID     int
 		Order  int
 		Result groq.Result
 		Err    error
@@ -57,7 +55,6 @@ type (
 	// AnswerRetried says that the request is tried again, and why.
 	AnswerRetried struct {
 		At       time.Time
-		ID       int
 		Order    int
 		Sentence string
 	}
@@ -117,26 +114,6 @@ func orderOf(ev Event) (order int, ok bool) {
 		return ev.Order, true
 	}
 	return 0, false
-}
-
-// addressed returns ev with the question that its request is for: one that began
-// as a guess got it later.
-func (s State) addressed(ev Event) Event {
-	if order, ok := orderOf(ev); !ok || order != s.wanted.n {
-		return ev
-	}
-	switch ev := ev.(type) {
-	case DeltaCame:
-		ev.ID = s.wanted.id
-		return ev
-	case AnswerEnded:
-		ev.ID = s.wanted.id
-		return ev
-	case AnswerRetried:
-		ev.ID = s.wanted.id
-		return ev
-	}
-	return ev
 }
 
 // Command is what a person can ask of a running interview.

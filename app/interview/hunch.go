@@ -2,6 +2,7 @@ package interview
 
 import (
 	"strings"
+	"time"
 
 	"copilot/audio"
 )
@@ -19,9 +20,11 @@ const (
 	shapeWeight = 2   // words of weight from which a question has taken shape
 	maxHunches  = 3   // within one utterance
 	maxOpening  = 500 // bytes of the line that a hunch's reply begins with
+	// Where words come faster than this, the next ones are waited for behind "the".
+	slowWords = 500 * time.Millisecond
 	// Requests to a hundred questions, over an interview, that hunches may lead to, and
 	// how many they may be ahead of that.
-	budget, advance = 148, 3
+	budget, advance = 147, 3
 )
 
 // hunch is what the model supposes; n is 0 while there is none.
@@ -66,7 +69,7 @@ func (s State) suppose(text string, from place) State {
 		}
 		s.draft.tried++
 		next.plain, next.text = true, text
-	case h.tried == maxHunches || !s.affordable() || !shaped(s.language, text),
+	case h.tried == maxHunches || !s.affordable() || !shaped(s.language, text) || s.pace < slowWords && wantsMore(s.language, text),
 		h.n != 0 && (h.text == "" || heavy(alike(plainTokens(text))) <= heavy(alike(plainTokens(h.words)))):
 		return s
 	default:
@@ -75,6 +78,15 @@ func (s State) suppose(text string, from place) State {
 	s.orders++
 	next.n = s.orders
 	s.hunch = next
+	return s
+}
+
+// paced takes in that words came, which tells how soon more of them may.
+func (s State) paced() State {
+	if d := s.now.Sub(s.newest); d < 2*time.Second {
+		s.pace = d
+	}
+	s.newest = s.now
 	return s
 }
 
@@ -161,10 +173,10 @@ func (s State) take(h hunch) State {
 	s.wanted = order{n: h.n, id: id, grew: s.now}
 	s = s.clocked(id)
 	if h.reply.Len() > 0 {
-		s = s.delta(DeltaCame{s.now, id, h.n, h.reply.String()})
+		s = s.delta(DeltaCame{s.now, h.n, h.reply.String()})
 	}
 	if ev := h.ended; ev != nil {
-		s = s.answerEnded(AnswerEnded{s.now, id, h.n, ev.Result, nil})
+		s = s.answerEnded(AnswerEnded{s.now, h.n, ev.Result, nil})
 	}
 	return s.grounded(id, maxQuestion)
 }

@@ -27,7 +27,7 @@ func TestShaped(t *testing.T) {
 		"How do you calibrate":                      false,
 		"Suppose you have a hundred gigabytes":      false, // the question is still to come
 		"We have a hundred engineers in two cities": false,
-		"":                                          false,
+		"": false,
 	} {
 		if got := shaped("en", text); got != want {
 			t.Errorf("%q: %v", text, got)

@@ -188,14 +188,14 @@ func (r *runner) write(ctx context.Context, w order, request groq.Request, event
 		case <-ctx.Done():
 		}
 	}
-	request.Retrying = func(sentence string) { send(AnswerRetried{time.Now(), w.id, w.n, sentence}) }
+	request.Retrying = func(sentence string) { send(AnswerRetried{time.Now(), w.n, sentence}) }
 	result, err := r.options.Answerer.Complete(ctx, request, func(text string) {
-		send(DeltaCame{time.Now(), w.id, w.n, text})
+		send(DeltaCame{time.Now(), w.n, text})
 	})
 	if err != nil && ctx.Err() == nil {
 		r.log.Error("answer failed", "question", w.id, "err", err)
 	}
-	send(AnswerEnded{time.Now(), w.id, w.n, result, err})
+	send(AnswerEnded{time.Now(), w.n, result, err})
 }
 
 // written takes an answer's event in, together with the deltas that wait

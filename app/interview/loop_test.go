@@ -530,14 +530,14 @@ func TestN10_StalledAnswer(t *testing.T) {
 			t.Errorf("after five seconds: %+v", a)
 		}
 		w := r.State().wanted
-		s := r.State().Apply(AnswerRetried{time.Now(), w.id, w.n, "Groq stopped; trying again."})
+		s := r.State().Apply(AnswerRetried{time.Now(), w.n, "Groq stopped; trying again."})
 		if got := s.Questions.At(0).Answer.Problem; got != "Groq stopped; trying again." {
 			t.Errorf("told %q", got)
 		}
 		if s.deadline().After(time.Now().Add(time.Hour)) {
 			t.Error("no deadline")
 		}
-		s = s.Apply(DeltaCame{time.Now(), w.id, w.n, "led"})
+		s = s.Apply(DeltaCame{time.Now(), w.n, "led"})
 		if a := s.Questions.At(0).Answer; a.Problem != "" || a.Text.String() != "I led" {
 			t.Errorf("%+v", a)
 		}

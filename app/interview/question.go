@@ -238,10 +238,11 @@ func (s State) answerNow() State {
 
 // delta appends a piece to the running answer. The first one brings it on screen.
 func (s State) delta(ev DeltaCame) State {
-	if !s.runs(ev.ID, ev.Order) {
+	if !s.runs(ev.Order) {
 		return s
 	}
-	i := s.index(ev.ID)
+	id := s.wanted.id
+	i := s.index(id)
 	first := s.Questions.At(i).Answer.Text.Len() == 0
 	text := ev.Text
 	if first {
@@ -251,7 +252,7 @@ func (s State) delta(ev DeltaCame) State {
 		return s
 	}
 	s.wanted.grew = s.now
-	s = s.edit(ev.ID, func(a *Answer) {
+	s = s.edit(id, func(a *Answer) {
 		a.Text, a.Status, a.Problem = a.Text.Append(text), AnswerStreaming, ""
 		if first {
 			a.first = ev.At
@@ -259,45 +260,45 @@ func (s State) delta(ev DeltaCame) State {
 	})
 	if first {
 		s.Shown = i
-		s = s.clocked(ev.ID)
+		s = s.clocked(id)
 		s = s.timed(s.Questions.At(i))
 	}
 	return s
 }
 
 // runs says whether an event belongs to the request that should be running.
-func (s State) runs(id, order int) bool {
-	return s.wanted.n != 0 && order == s.wanted.n && id == s.wanted.id
-}
+func (s State) runs(order int) bool { return order != 0 && order == s.wanted.n }
 
 // retried tells the person that the answer is late and why; the next piece of
 // the answer takes it back.
 func (s State) retried(ev AnswerRetried) State {
-	if !s.runs(ev.ID, ev.Order) || ev.Sentence == "" {
+	if !s.runs(ev.Order) || ev.Sentence == "" {
 		return s
 	}
-	if ev.ID == s.draft.id {
+	id := s.wanted.id
+	if id == s.draft.id {
 		s.draft.rest = s.now.Add(draftsRest)
 		return s.dropDraft()
 	}
 	s.wanted.grew = s.now
-	return s.edit(ev.ID, func(a *Answer) { a.Problem = ev.Sentence })
+	return s.edit(id, func(a *Answer) { a.Problem = ev.Sentence })
 }
 
 func (s State) answerEnded(ev AnswerEnded) State {
-	if !s.runs(ev.ID, ev.Order) {
+	if !s.runs(ev.Order) {
 		return s
 	}
-	if s.Questions.At(s.index(ev.ID)).Answer.Text.Len() == 0 && ev.Err == nil {
-		s = s.delta(DeltaCame{ev.At, ev.ID, ev.Order, ev.Result.Text})
+	id := s.wanted.id
+	if s.Questions.At(s.index(id)).Answer.Text.Len() == 0 && ev.Err == nil {
+		s = s.delta(DeltaCame{ev.At, ev.Order, ev.Result.Text})
 	}
 	s = s.restDrafts(ev.Err)
-	if ev.Err != nil && ev.ID == s.draft.id {
+	if ev.Err != nil && id == s.draft.id {
 		return s.dropDraft()
 	}
-	i := s.index(ev.ID)
+	i := s.index(id)
 	q := s.Questions.At(i)
-	s = s.edit(ev.ID, func(a *Answer) {
+	s = s.edit(id, func(a *Answer) {
 		a.Status, a.Problem, a.Model = AnswerDone, "", ev.Result.Model
 		a.ended = ev.At
 		switch {
@@ -313,7 +314,7 @@ func (s State) answerEnded(ev AnswerEnded) State {
 		s.Shown = i
 	}
 	s.wanted = order{}
-	return s.clocked(ev.ID)
+	return s.clocked(id)
 }
 
 // sentence returns what an error says to a person, or else otherwise.

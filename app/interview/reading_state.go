@@ -40,15 +40,18 @@ const (
 // or above the place of the reader: another answer waits, see [Reader].
 func (s State) Apply(ev Event) State {
 	before := s
-	ev = s.addressed(ev)
 	s = s.apply(ev)
 	switch ev := ev.(type) {
 	case SessionBegan:
 		s.grounds = NewGrounds(s.profile, ev.At)
 	case DeltaCame:
-		s = s.grounded(ev.ID, len(ev.Text)+4)
+		if before.runs(ev.Order) {
+			s = s.grounded(before.wanted.id, len(ev.Text)+4)
+		}
 	case AnswerEnded:
-		s = s.grounded(ev.ID, maxQuestion)
+		if before.runs(ev.Order) {
+			s = s.grounded(before.wanted.id, maxQuestion)
+		}
 	case Heard:
 		s = s.markUnsure(before).listen(before)
 	}

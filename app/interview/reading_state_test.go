@@ -47,11 +47,11 @@ func (s *stage) asks(text string) {
 
 // writes sends a piece of the running answer.
 func (s *stage) writes(text string) {
-	s.State = s.Apply(DeltaCame{s.wall(), s.wanted.id, s.wanted.n, text})
+	s.State = s.Apply(DeltaCame{s.wall(), s.wanted.n, text})
 }
 
 func (s *stage) written() {
-	s.State = s.Apply(AnswerEnded{s.wall(), s.wanted.id, s.wanted.n, groq.Result{Model: "m"}, nil})
+	s.State = s.Apply(AnswerEnded{s.wall(), s.wanted.n, groq.Result{Model: "m"}, nil})
 }
 
 // readsAll says words as they are heard, some at a time.
@@ -154,9 +154,9 @@ func TestNothingMovesWhileItIsRead(t *testing.T) {
 					from = q[len(q)-1].Answer.Text.Len() % len(spokenAnswer)
 				}
 				to := min(from+rapid.IntRange(1, 90).Draw(t, "bytes"), len(spokenAnswer))
-				ev = DeltaCame{s.wall(), s.wanted.id, s.wanted.n, spokenAnswer[from:to]}
+				ev = DeltaCame{s.wall(), s.wanted.n, spokenAnswer[from:to]}
 			case 3:
-				ev = AnswerEnded{s.wall(), s.wanted.id, s.wanted.n, groq.Result{Model: "m"}, nil}
+				ev = AnswerEnded{s.wall(), s.wanted.n, groq.Result{Model: "m"}, nil}
 			case 4, 5, 6, 7: // reads on, from where the reader is or from elsewhere
 				from := min(s.Reader.reading.Words(), len(words)-1)
 				if rapid.IntRange(0, 5).Draw(t, "elsewhere") == 0 {

@@ -44,6 +44,7 @@ type engine struct {
 	every time.Duration // of sound, between interims
 	// Milliseconds from a result being due to its leaving the server.
 	p50, p95 float64
+	own      bool // keys: no server stands between us and Groq
 	free     bool // vendors and network take no time: what is left are our own waits
 }
 
@@ -51,8 +52,9 @@ var (
 	nova = engine{every: time.Second, p50: 47, p95: 98}
 	// Flux's updates lag by 140 to 180 ms (a third party's trace), the network
 	// included; the end of a turn that is forced is taken to lag as much.
-	flux  = engine{every: 250 * time.Millisecond, p50: 130, p95: 150}
-	ideal = engine{every: time.Second, free: true}
+	flux   = engine{every: 250 * time.Millisecond, p50: 130, p95: 150}
+	direct = engine{every: time.Second, p50: 47, p95: 98, own: true}
+	ideal  = engine{every: time.Second, free: true}
 )
 
 func (e engine) up() time.Duration {
@@ -72,8 +74,11 @@ func (e engine) down(r *rand.Rand) time.Duration {
 
 // think is how long the first token takes from the request.
 func (e engine) think(r *rand.Rand) time.Duration {
-	if e.free {
+	switch {
+	case e.free:
 		return 0
+	case e.own:
+		return simUp + logNormal(r, 150, 280) + simDown
 	}
 	return simToGroq + logNormal(r, 150, 280) + simFromGroq
 }
@@ -372,6 +377,7 @@ func (e *simEars) guess(t deepgram.Transcript, n int, now time.Duration) deepgra
 type simAnswers struct {
 	engine
 	r         *rand.Rand
+	dull      bool // the model's guesses fail one time in three
 	mu        sync.Mutex
 	n         int
 	cancelled []time.Time
@@ -447,13 +453,16 @@ var (
 // opening is the line that a model begins the reply to a hunch with: what a model
 // was recorded to expect behind the words, or behind all but the newest, which may
 // be half a word, if that is what it expected. It is "" for other requests.
-func (*simAnswers) opening(r groq.Request) string {
+func (a *simAnswers) opening(r groq.Request) string {
 	message, ok := strings.CutPrefix(r.Messages[len(r.Messages)-1].Content, saidHalf)
 	if !ok {
 		return ""
 	}
 	words := strings.Fields(strings.TrimSuffix(strings.TrimPrefix(message, "<question>\n"), "\n</question>"))
 	last := len(words) - 1
+	if a.dull && (len(words[last])+len(words))%3 == 0 {
+		return "? " + words[last]
+	}
 	if g, ok := guesses()[key(strings.Join(words, " "))]; ok {
 		return g.mark + " " + strings.TrimSpace(words[last]+" "+g.rest)
 	}

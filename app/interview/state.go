@@ -168,6 +168,8 @@ type State struct {
 	draft   draft
 	hunch   hunch
 	certain certain
+	newest  time.Time       // when words of the interviewer came last
+	pace    time.Duration   // and how long before them the ones before
 	firsts  []time.Duration // of the newest answers, oldest first
 
 	profile Profile
