@@ -47,6 +47,7 @@ type draft struct {
 	shown int       // what was on screen before it
 	from  place     // of the question before it
 	rest  time.Time // no drafts before
+	gone  int       // drafts that were on screen and then gone, in this interview
 }
 
 // consider looks at the interviewer's words so far: they may ask for something
@@ -69,7 +70,7 @@ func (s State) consider() State {
 	case !s.mayDraft():
 		s.draft.since = time.Time{}
 		return s
-	case h.heard != "" && s.certain.trusted():
+	case s.believes(h):
 		return s.draftOf(h.text, h.from, h.assumed)
 	case !s.determined(text):
 		s.draft.since = time.Time{}
@@ -166,9 +167,6 @@ func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
 	if s.draft.id == 0 || !s.draft.asked(s.language, q.Text, 0) {
 		return s, false
 	}
-	if s.draft.heard != "" {
-		s.certain.kept++
-	}
 	s.Questions = s.Questions.With(s.Questions.Len()-1, func(p *Question) {
 		p.Text, p.Manual, p.Heard = q.Text, q.Manual, q.Heard
 		p.Answer.Draft, p.Answer.final = false, q.Answer.final
@@ -185,8 +183,8 @@ func (s State) dropDraft() State {
 	if s.draft.id == 0 {
 		return s
 	}
-	if s.draft.heard != "" && s.Questions.At(s.Questions.Len()-1).Answer.Text.Len() > 0 {
-		s.certain.gone++
+	if s.Questions.At(s.Questions.Len()-1).Answer.Text.Len() > 0 {
+		s.draft.gone++
 	}
 	if s.wanted.id == s.draft.id {
 		s.wanted = order{}

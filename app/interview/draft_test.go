@@ -48,9 +48,9 @@ func TestAgree(t *testing.T) {
 // How long the voice has to be away.
 func TestSilenceWait(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"":                                     waitUnclear,
+		"":                                     waitFinished,
 		"What is a mutex":                      waitFinished,
-		"We have ten users":                    waitUnclear,
+		"We have ten users":                    waitFinished,
 		"What would you do because":            waitUnfinished,
 		"Tell me about a time you":             waitUnfinished,
 		"How do you test and":                  waitUnfinished,

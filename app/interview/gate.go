@@ -120,9 +120,12 @@ func judgeEnglish(ts []string, asked, stopped bool) (verdict, bool) {
 	}
 	ts, skipped := trimSkips(ts)
 	line := joined(ts)
+	given := prefix(line, supposing)
 	switch {
 	case len(ts) == 0:
 		return skip, true
+	case given > 0 && !asked && (given == len(ts) || !asks(ts[given:], joined(ts[given:]))):
+		return uncertain, false // what is asked about it may be still to come
 	case asks(ts, line):
 		if last := ts[len(ts)-1]; !asked && dangling[last] && !(stopped && stranded[last]) {
 			return uncertain, false // it was cut off: more will come

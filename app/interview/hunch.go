@@ -8,14 +8,14 @@ import (
 )
 
 // A hunch is a draft that nobody sees yet. The model is asked about words that
-// may still go on: it says first what the whole question will be, and whether
-// hardly anything else can be meant, and then answers that. When it is sure, the
+// may still go on: it says first what the whole question will be, and how sure it
+// is of that, and then answers it. When that is more likely than all else, the
 // answer is shown as a draft; else once the words have asked for it, and then it
 // is there already. Or it is gone unseen.
 //
 // No rule can tell the end of most questions; a model can. But it is asked before
-// it is known to be needed, so that there is a budget, and a model that is sure
-// has to be right.
+// it is known to be needed, so that there is a budget, and a model that says it is
+// sure is believed while its drafts stay.
 const (
 	shapeWeight = 2   // words of weight from which a question has taken shape
 	maxHunches  = 3   // within one utterance
@@ -27,6 +27,11 @@ const (
 	budget, advance = 147, 3
 )
 
+// believed is how many drafts may have gone from the screen, to a hundred questions
+// and but for one, while a hunch is shown: by what the model says of itself, that it
+// is sure or only that anything else is less likely.
+var believed = map[string]int{"!": 10, "+": 6}
+
 // hunch is what the model supposes; n is 0 while there is none.
 type hunch struct {
 	assumed        // text is empty until the model has said what it is
@@ -34,17 +39,17 @@ type hunch struct {
 	words   string // that it was asked with
 	plain   bool   // they are the question, and nothing is supposed
 	from    place  // of the words
+	mark    string // how sure the model is: "!", "+" or "?"
 	reply   Text   // the answer so far; while text is empty, the line before it
 	ended   *AnswerEnded
 	tried   int // within this utterance
 }
 
-// certain is how it went when the model was sure: drafts that were kept, and that
-// were gone when they were on screen.
-type certain struct{ kept, gone int }
-
-// trusted says whether the model may be sure: it is wrong one time in five at most.
-func (c certain) trusted() bool { return c.gone < 2 || c.gone*4 <= c.kept }
+// believes says whether an answer to what the model supposes may be on screen.
+func (s State) believes(h hunch) bool {
+	limit, ok := believed[h.mark]
+	return ok && 100*(s.draft.gone-1) <= limit*s.ids
+}
 
 // affordable says whether there may be a request for nothing.
 func (s State) affordable() bool { return 100*(s.orders+2) <= budget*(s.ids+1)+100*advance }
@@ -101,7 +106,7 @@ func shaped(language, text string) bool {
 	}
 	v, _ := judgeSentence(language, last)
 	ts := plainTokens(last)
-	if v != answer || prefix(joined(ts), supposing) > 0 {
+	if v != answer {
 		return false
 	}
 	return heavy(alike(ts)) >= shapeWeight || len(ts) >= 3 && heavy(alike(plainTokens(text))) >= 2*shapeWeight
@@ -146,12 +151,13 @@ func (s State) readOpening() State {
 	switch {
 	case !whole && len(line) <= maxOpening:
 		return s
-	case !whole, mark != "!" && mark != "?":
+	case !whole, len(mark) != 1 || !strings.Contains("!+?", mark):
 		return s.dropHunch() // the model did something else
 	}
 	s.hunch.text = endedWith(s.hunch.words, end)
 	s.hunch.reply = Text{}.Append(strings.TrimLeft(rest, " \r\n"))
-	if mark == "!" {
+	s.hunch.mark = mark
+	if mark != "?" {
 		s.hunch.heard = s.hunch.words
 	}
 	return s.consider()

@@ -96,7 +96,7 @@ func TestHunchSure(t *testing.T) {
 		}
 		r.heardSoFar(gauge, 8)
 		r.heardAll(gauge)
-		if q := r.last(); q.Answer.Draft || q.Text != gauge || r.State().certain.kept != 1 {
+		if q := r.last(); q.Answer.Draft || q.Text != gauge || r.State().draft.gone != 0 {
 			t.Errorf("%+v", q)
 		}
 		r.wait(5 * time.Second)
@@ -231,11 +231,13 @@ func TestHunchBudget(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		certain
-		want bool
-	}{{certain{0, 0}, true}, {certain{0, 1}, true}, {certain{0, 2}, false}, {certain{8, 2}, true}, {certain{7, 2}, false}, {certain{9, 1}, true}} {
-		if got := tc.trusted(); got != tc.want {
-			t.Errorf("%+v: %v", tc.certain, got)
+		mark      string
+		gone, ids int
+		want      bool
+	}{{"!", 0, 0, true}, {"!", 2, 9, false}, {"!", 2, 10, true}, {"+", 2, 10, false}, {"+", 2, 20, true}, {"?", 0, 0, false}} {
+		s.draft.gone, s.ids = tc.gone, tc.ids
+		if got := s.believes(hunch{mark: tc.mark}); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
 		}
 	}
 }

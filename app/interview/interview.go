@@ -12,8 +12,9 @@
 // interviewer's voice is away, before the transcriber does, and asks it for the
 // last words after a wait that depends on the words so far; its own ends of
 // speech remain for where ours is wrong. A draft is begun while the question is
-// still being asked, when it is known what it will be; it is adopted, replaced or
-// gone once the last words are there.
+// still being asked, when it is known what it will be, from a list of such
+// questions or by the model itself, which is asked for a hunch; it is adopted,
+// replaced or gone once the last words are there.
 //
 // The package draws nothing, opens no device and stores nothing.
 package interview

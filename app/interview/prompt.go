@@ -106,7 +106,7 @@ func document(text string, limit int) doc {
 const (
 	saidNow   = "The interviewer has just said the following, and the candidate has to answer now.\n"
 	saidSoFar = "The interviewer has said the following so far and may go on. Write the answer so that it holds however that ends, with what is usually asked next.\n"
-	saidHalf  = `The interviewer is in the middle of a sentence and has said the following so far. First write a line with the end that the question will most likely have: the last word above, and those that will follow, no more than it takes to know what is asked. Begin that line with "! " if hardly anything else can be meant, and with "? " if something else may well be. Then write the answer to the whole question, below it.
+	saidHalf  = `The interviewer is in the middle of a sentence and has said the following so far. First write a line with the end that the question will most likely have: the last word above, and those that will follow, no more than it takes to know what is asked. Begin that line with "! " if hardly anything else can be meant, with "+ " if it is at least more likely than all else together, and with "? " if something else may well be. Then write the answer to the whole question, below it.
 `
 )
 

@@ -426,7 +426,8 @@ func recorded(file string) (lines [][]string) {
 	return lines
 }
 
-// guessed is what a model expected behind some words, and whether it was certain.
+// guessed is what a model expected behind some words, and how sure it was. Where the
+// newest of them is cut off, rest is "~" and begins with it.
 type guessed struct{ mark, rest string }
 
 var (
@@ -436,6 +437,8 @@ var (
 			g := guessed{"?", f[2]}
 			if f[0] >= "8" {
 				g.mark = "!"
+			} else if f[0] >= "6" {
+				g.mark = "+"
 			}
 			m[key(f[1])] = g
 		}
@@ -464,6 +467,9 @@ func (a *simAnswers) opening(r groq.Request) string {
 		return "? " + words[last]
 	}
 	if g, ok := guesses()[key(strings.Join(words, " "))]; ok {
+		if end, cut := strings.CutPrefix(g.rest, "~"); cut {
+			return g.mark + " " + end
+		}
 		return g.mark + " " + strings.TrimSpace(words[last]+" "+g.rest)
 	}
 	if g, ok := guesses()[key(strings.Join(words[:last], " "))]; ok && strings.HasPrefix(norm(g.rest), norm(words[last])) {
@@ -492,6 +498,7 @@ type outcome struct {
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
 	orders, ids  int  // requests and questions, those of the lines before included
+	gone         int  // drafts gone from the screen, likewise
 	late         bool // a request that was dropped was not cancelled within a millisecond
 }
 
@@ -540,7 +547,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 		s := New(options)
 		at := s.State()
-		at.orders, at.ids, at.asked.end = before.orders, before.ids, -time.Hour
+		at.orders, at.ids, at.draft.gone, at.asked.end = before.orders, before.ids, before.gone, -time.Hour
 		s.state.Store(&at)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -556,7 +563,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 
 		final := s.State()
-		o.orders, o.ids = final.orders, final.ids
+		o.orders, o.ids, o.gone = final.orders, final.ids, final.draft.gone
 		if n := final.Questions.Len(); n > 0 {
 			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()

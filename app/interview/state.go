@@ -167,7 +167,6 @@ type State struct {
 	drafts  bool    // answers may be begun before the question is over
 	draft   draft
 	hunch   hunch
-	certain certain
 	newest  time.Time       // when words of the interviewer came last
 	pace    time.Duration   // and how long before them the ones before
 	firsts  []time.Duration // of the newest answers, oldest first

@@ -12,7 +12,6 @@ import (
 // its answer may take before the words so far have to do.
 const (
 	waitFinished   = 60 * time.Millisecond
-	waitUnclear    = 60 * time.Millisecond
 	waitUnfinished = 250 * time.Millisecond // after "and", "so", "because"
 	settlePatience = 300 * time.Millisecond
 	// A recogniser's newest word ends this much before the voice does, or the
@@ -58,16 +57,10 @@ func (s State) settleAt() time.Time {
 
 // silenceWait is how long a silence ends what was said so far.
 func (s State) silenceWait() time.Duration {
-	h := s.heard[audio.Interviewer]
-	switch text := h.text(); {
-	case text == "" || !s.upToDate():
-		return waitUnclear
-	case wantsMore(s.language, text):
+	if text := s.heard[audio.Interviewer].text(); text != "" && s.upToDate() && wantsMore(s.language, text) {
 		return waitUnfinished
-	case wholeQuestion(s.language, text):
-		return waitFinished
 	}
-	return waitUnclear
+	return waitFinished
 }
 
 // upToDate says whether the interviewer's last words are known: the newest ends
