@@ -53,6 +53,7 @@ func (p *program) hostedPlan(ctx context.Context, c choices) (*plan, error) {
 	listen := deepgram.Options{URL: p.config.DeepgramURL, Credential: l.credential, OptOut: true}
 	plan := p.assemble(c, listen, answers)
 	plan.lease, plan.hosted = l, h
+	plan.options.Race = true // a person's own key has limits, the server is there for many
 	dial := plan.options.Transcribe
 	plan.options.Transcribe = func(ctx context.Context) (interview.Transcriber, error) {
 		t, err := dial(ctx)

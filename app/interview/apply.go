@@ -11,8 +11,9 @@ import (
 
 // Waits and windows of the loop.
 const (
-	uncertainWait = 700 * time.Millisecond // of silence before an uncertain question is answered
-	tailWait      = 2500 * time.Millisecond
+	uncertainWait = 700 * time.Millisecond  // of silence before an uncertain question is answered
+	wordsWait     = 1300 * time.Millisecond // of a voice before its first words: they come once a second
+	tailWait      = 2500 * time.Millisecond // of no new words, while there were some
 	mergeWithin   = 4 * time.Second         // between a question and what belongs to it
 	breath        = 1500 * time.Millisecond // between two halves of a sentence
 	stallAfter    = 4 * time.Second         // without a new word of the answer: say so
@@ -22,7 +23,7 @@ const (
 
 // newState is the state before anything has happened.
 func newState(o Options) State {
-	s := State{Mode: o.Mode, Auto: !o.Manual, drafts: !o.NoDrafts, Shown: -1, language: language(o.Profile.Language)}
+	s := State{Mode: o.Mode, Auto: !o.Manual, drafts: !o.NoDrafts, race: o.Race, Shown: -1, language: language(o.Profile.Language)}
 	for c := range s.Lanes {
 		s.Lanes[c].Channel = audio.Channel(c)
 	}
@@ -203,7 +204,7 @@ func (s State) hear(ev deepgram.Event) State {
 		}
 	case deepgram.SpeechStarted:
 		if ev.Channel == audio.Interviewer {
-			return s.goesOn(uncertainWait)
+			return s.goesOn(wordsWait)
 		}
 	case deepgram.Status:
 		return s.linked(ev)

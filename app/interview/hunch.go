@@ -20,7 +20,8 @@ const (
 	shapeWeight = 2   // words of weight from which a question has taken shape
 	maxHunches  = 3   // within one utterance
 	maxOpening  = 500 // bytes of the line that a hunch's reply begins with
-	// Where words come faster than this, the next ones are waited for behind "the".
+	// Where words come faster than this, the next ones are waited for behind "the", and
+	// while the model is not sure.
 	slowWords = 500 * time.Millisecond
 	// Requests to a hundred questions, over an interview, that hunches may lead to, and
 	// how many they may be ahead of that.
@@ -48,11 +49,11 @@ type hunch struct {
 // believes says whether an answer to what the model supposes may be on screen.
 func (s State) believes(h hunch) bool {
 	limit, ok := believed[h.mark]
-	return ok && 100*(s.draft.gone-1) <= limit*s.ids
+	return ok && 100*(s.draft.gone-1) <= limit*s.ids && (h.mark == "!" || !s.wordsAreFast())
 }
 
 // affordable says whether there may be a request for nothing.
-func (s State) affordable() bool { return 100*(s.orders+2) <= budget*(s.ids+1)+100*advance }
+func (s State) affordable() bool { return 100*(s.orders-s.raced+2) <= budget*(s.ids+1)+100*advance }
 
 // request returns the request that should be running.
 func (s State) request() order {
@@ -74,7 +75,7 @@ func (s State) suppose(text string, from place) State {
 		}
 		s.draft.tried++
 		next.plain, next.text = true, text
-	case h.tried == maxHunches || !s.affordable() || !shaped(s.language, text) || s.pace < slowWords && wantsMore(s.language, text),
+	case h.tried == maxHunches || !s.affordable() || !shaped(s.language, text) || s.wordsAreFast() && wantsMore(s.language, text),
 		h.n != 0 && (h.text == "" || heavy(alike(plainTokens(text))) <= heavy(alike(plainTokens(h.words)))):
 		return s
 	default:
@@ -85,6 +86,9 @@ func (s State) suppose(text string, from place) State {
 	s.hunch = next
 	return s
 }
+
+// wordsAreFast says whether better words come soon.
+func (s State) wordsAreFast() bool { return s.pace > 0 && s.pace < slowWords }
 
 // paced takes in that words came, which tells how soon more of them may.
 func (s State) paced() State {

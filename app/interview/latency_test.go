@@ -132,6 +132,8 @@ func TestLatencySimulation(t *testing.T) {
 		{"  held out from tuning", flux, held, nil},
 		{"ours, with drafts and own keys", direct, tuned, nil},
 		{"  held out from tuning", direct, held, nil},
+		{"ours, with drafts, server 2 ms from Groq", near, tuned, nil},
+		{"  held out from tuning", near, held, nil},
 		{"  held out, a third of the guesses are none", nova, held, dull},
 		{fmt.Sprintf("  the %d known 3 words before their end", len(early)), nova, early, nil},
 		{fmt.Sprintf("  the %d decided by their last words", len(last)), nova, last, nil},
@@ -142,7 +144,7 @@ func TestLatencySimulation(t *testing.T) {
 		questions, len(held), seeds)
 	fmt.Fprintf(&out, "%-44s %5s %5s %9s %9s %13s %10s\n", "", "p50", "p95", "before it", "requests", "contradicted", "adopted")
 	if step > 1 { // the long run's only
-		rows = slices.Delete(rows, 4, 11)
+		rows = slices.Delete(rows, 4, len(rows)-1)
 	}
 	tallies := make([]tally, len(rows))
 	t.Run("ours", func(t *testing.T) {
@@ -164,17 +166,17 @@ func TestLatencySimulation(t *testing.T) {
 	t.Log(out.String())
 
 	for _, s := range tallies {
-		heldOut := strings.HasPrefix(s.name, "  held out") // not every goal holds there yet: the table says so
+		heldOut := strings.HasPrefix(s.name, "  held out")
 		switch {
 		case s.unanswered > 0:
 			t.Errorf("%s: %d questions without an answer", s.name, s.unanswered)
 		case s.perQuestion() > 1.6:
 			t.Errorf("%s: %.2f requests a question, more than 1.6", s.name, s.perQuestion())
-		case s.share(s.contradicted) > 10 && s.questions > 20 && !heldOut:
+		case s.share(s.contradicted) > 10 && s.questions > 20:
 			t.Errorf("%s: %.1f %% of the questions had a draft that was contradicted, more than 10 %%", s.name, s.share(s.contradicted))
 		case s.late > 0:
 			t.Errorf("%s: %d times a request was not cancelled at once", s.name, s.late)
-		case s.asked*50 > s.nothing && !heldOut:
+		case s.asked*50 > s.nothing && !heldOut: // two of eight are there
 			t.Errorf("%s: %d of %d lines that want nothing were answered", s.name, s.asked, s.nothing)
 		}
 	}

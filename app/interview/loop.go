@@ -189,9 +189,14 @@ func (r *runner) write(ctx context.Context, w order, request groq.Request, event
 		}
 	}
 	request.Retrying = func(sentence string) { send(AnswerRetried{time.Now(), w.n, sentence}) }
-	result, err := r.options.Answerer.Complete(ctx, request, func(text string) {
-		send(DeltaCame{time.Now(), w.n, text})
-	})
+	delta := func(text string) { send(DeltaCame{time.Now(), w.n, text}) }
+	var result groq.Result
+	var err error
+	if w.twice {
+		result, err = race(ctx, r.options.Answerer, request, delta)
+	} else {
+		result, err = r.options.Answerer.Complete(ctx, request, delta)
+	}
 	if err != nil && ctx.Err() == nil {
 		r.log.Error("answer failed", "question", w.id, "err", err)
 	}

@@ -50,10 +50,10 @@ func (s State) decide(u utterance) State {
 		return s.waitingGoesOn(j, text, at, u.to)
 	case s.follows(u):
 		return s.questionGoesOn(j, text, at, u)
+	case j.verdict == uncertain, j.verdict == answer && wantsMore(s.language, text):
+		return s.wait(text, at, u.to)
 	case j.verdict == answer:
 		return s.ask(Question{Text: text, Heard: s.wall(u.to)}, at, u.to)
-	case j.verdict == uncertain:
-		return s.wait(text, at, u.to)
 	}
 	return s
 }
@@ -70,6 +70,7 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 	q := s.Questions.At(s.Questions.Len() - 1)
 	whole := q.Text + " " + text
 	written := q.Answer.Text.Len() > 0
+	j = s.completes(j, q.Text, whole)
 	switch {
 	case len(whole) > maxQuestion && j.verdict == answer:
 		return s.ask(Question{Text: text, Heard: s.wall(u.to)}, at, u.to)
@@ -96,6 +97,9 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 // wait puts an uncertain question aside for a moment of silence.
 func (s State) wait(text string, from place, end time.Duration) State {
 	s.waiting = waiting{text, from, end, s.now.Add(uncertainWait)}
+	if s.silence.heard && s.silence.since.IsZero() { // the voice is back already
+		return s.goesOn(wordsWait)
+	}
 	return s
 }
 
@@ -106,13 +110,23 @@ func (s State) waitingGoesOn(j judgement, text string, at place, end time.Durati
 	if len(whole) > maxQuestion {
 		whole, from = text, at
 	}
+	j = s.completes(j, s.waiting.text, whole)
 	switch {
-	case j.verdict == answer:
+	case j.verdict == answer && !wantsMore(s.language, whole):
 		return s.ask(Question{Text: whole, Heard: s.wall(end)}, from, end)
 	case j.verdict == skip && j.known:
 		whole, from, end = s.waiting.text, s.waiting.from, s.waiting.end
 	}
 	return s.wait(whole, from, end)
+}
+
+// completes returns the judgement on words that come behind others, as whole says
+// it when those were cut off: "Could you tell me, uh," "the difference?"
+func (s State) completes(j judgement, before, whole string) judgement {
+	if wantsMore(s.language, before) {
+		return judge(s.language, whole)
+	}
+	return j
 }
 
 // goesOn gives what waits more time: the interviewer is speaking again.
@@ -177,7 +191,13 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	if h.text != "" && h.asked(s.language, q.Text, 0) {
 		return s.take(h)
 	}
-	return s.clocked(q.ID).order(q.ID)
+	s = s.clocked(q.ID).order(q.ID)
+	if !q.Answer.Draft && s.mayRace() {
+		s.orders++
+		s.raced++
+		s.wanted.twice = true
+	}
+	return s
 }
 
 // order asks the loop for a new request, in place of the running one.

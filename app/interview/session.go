@@ -31,6 +31,7 @@ type Options struct {
 	Manual     bool   // begin without automatic answers
 	Deck       *Deck  // answers prepared before; may be nil
 	NoDrafts   bool   // ask only once a question is over: later answers, fewer requests
+	Race       bool   // send a request twice that nothing was begun ahead for, and take the faster
 	Log        *slog.Logger
 	// Observe, when set, is called by Run after each event with the new state.
 	// It must not block.

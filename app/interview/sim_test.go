@@ -45,6 +45,7 @@ type engine struct {
 	// Milliseconds from a result being due to its leaving the server.
 	p50, p95 float64
 	own      bool // keys: no server stands between us and Groq
+	near     bool // a server stands between, 2 ms from Groq
 	free     bool // vendors and network take no time: what is left are our own waits
 }
 
@@ -54,6 +55,7 @@ var (
 	// included; the end of a turn that is forced is taken to lag as much.
 	flux   = engine{every: 250 * time.Millisecond, p50: 130, p95: 150}
 	direct = engine{every: time.Second, p50: 47, p95: 98, own: true}
+	near   = engine{every: time.Second, p50: 47, p95: 98, near: true}
 	ideal  = engine{every: time.Second, free: true}
 )
 
@@ -79,6 +81,8 @@ func (e engine) think(r *rand.Rand) time.Duration {
 		return 0
 	case e.own:
 		return simUp + logNormal(r, 150, 280) + simDown
+	case e.near:
+		return simUp + logNormal(r, 150, 280) + simDown + 2*time.Millisecond
 	}
 	return simToGroq + logNormal(r, 150, 280) + simFromGroq
 }
@@ -381,6 +385,7 @@ type simAnswers struct {
 	mu        sync.Mutex
 	n         int
 	cancelled []time.Time
+	spoke     []time.Time // when a request had its first word: the other one of a race is cancelled
 }
 
 func (a *simAnswers) Complete(ctx context.Context, r groq.Request, delta func(string)) (groq.Result, error) {
@@ -401,6 +406,11 @@ func (a *simAnswers) Complete(ctx context.Context, r groq.Request, delta func(st
 		case <-timer.C:
 		}
 		timer.Reset(simToken)
+		if i == 0 {
+			a.mu.Lock()
+			a.spoke = append(a.spoke, time.Now())
+			a.mu.Unlock()
+		}
 		if i == 0 && line != "" {
 			delta(line + "\n")
 		}
@@ -498,8 +508,8 @@ type outcome struct {
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
 	orders, ids  int  // requests and questions, those of the lines before included
-	gone         int  // drafts gone from the screen, likewise
-	late         bool // a request that was dropped was not cancelled within a millisecond
+	raced, gone  int  // drafts gone from the screen, likewise
+	late         bool // a request that was dropped, or lost a race, was not cancelled within a millisecond
 }
 
 // simulate speaks one line to the real interview code, in an interview in which
@@ -523,7 +533,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		draftText := map[int]string{}
 		draftWords := map[int]int{} // words known when a draft was begun, by order
 		options := Options{
-			Source: simSource{words}, Answerer: answers,
+			Source: simSource{words}, Answerer: answers, Race: !e.own && !e.free,
 			Transcribe: func(context.Context) (Transcriber, error) {
 				ears = newSimEars(rand.New(rand.NewPCG(seed, 9)), e, words)
 				return ears, nil
@@ -547,7 +557,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 		s := New(options)
 		at := s.State()
-		at.orders, at.ids, at.draft.gone, at.asked.end = before.orders, before.ids, before.gone, -time.Hour
+		at.raced, at.orders, at.ids, at.draft.gone, at.asked.end = before.raced, before.orders, before.ids, before.gone, -time.Hour
 		s.state.Store(&at)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -557,13 +567,14 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		cancel()
 		<-ended
 		o.requests = answers.n
+		reasons := slices.SortedFunc(slices.Values(slices.Concat(dropped, answers.spoke)), time.Time.Compare)
 		for _, at := range answers.cancelled {
-			i, _ := slices.BinarySearchFunc(dropped, at.Add(-time.Millisecond), time.Time.Compare)
-			o.late = o.late || i == len(dropped) || dropped[i].After(at)
+			i, _ := slices.BinarySearchFunc(reasons, at.Add(-time.Millisecond), time.Time.Compare)
+			o.late = o.late || i == len(reasons) || reasons[i].After(at)
 		}
 
 		final := s.State()
-		o.orders, o.ids, o.gone = final.orders, final.ids, final.draft.gone
+		o.raced, o.orders, o.ids, o.gone = final.raced, final.orders, final.ids, final.draft.gone
 		if n := final.Questions.Len(); n > 0 {
 			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()
@@ -599,6 +610,11 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 			o.drafted, kept = true, max(kept, order)
 		}
 		if o.adopted && !serves(draftText[kept], l, draftWords[kept]) {
+			if _, judged := served()[key(draftText[kept])+"|"+key(strings.Join(l.words, " "))]; !judged && os.Getenv("UNJUDGED") != "" {
+				f, _ := os.OpenFile(os.Getenv("UNJUDGED"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+				fmt.Fprintf(f, "%s\t%s\n", draftText[kept], strings.Join(l.words, " "))
+				f.Close()
+			}
 			o.contradicted = true
 		}
 	})
@@ -689,6 +705,6 @@ func (s *tally) share(n int) float64 { return 100 * float64(n) / float64(max(s.q
 func (s *tally) perQuestion() float64 { return float64(s.requests) / float64(max(s.questions, 1)) }
 
 func (s *tally) String() string {
-	return fmt.Sprintf("%-44s %5d %5d %7.0f %% %9.2f %11.1f %% %8.0f %%", s.name, s.quantile(0.5).Milliseconds(), s.quantile(0.95).Milliseconds(),
+	return fmt.Sprintf("%-44s %5d %5d %7.1f %% %9.2f %11.1f %% %8.0f %%", s.name, s.quantile(0.5).Milliseconds(), s.quantile(0.95).Milliseconds(),
 		s.share(s.early), s.perQuestion(), s.share(s.contradicted), s.share(s.adopted))
 }

@@ -165,6 +165,7 @@ type State struct {
 	silence silence // of the interviewer
 	settles int     // how often the transcriber was to be asked for the last words
 	drafts  bool    // answers may be begun before the question is over
+	race    bool    // and requests be sent twice
 	draft   draft
 	hunch   hunch
 	newest  time.Time       // when words of the interviewer came last
@@ -181,6 +182,7 @@ type State struct {
 
 	ids     int     // questions asked
 	orders  int     // requests ordered
+	raced   int     // of them, the second ones of a race
 	wanted  order   // the request that should be running
 	asked   asked   // the newest question, in the dialogue
 	waiting waiting // words that may be a question
@@ -197,9 +199,10 @@ const (
 
 // order is a request that should be running; the zero order means none.
 type order struct {
-	n    int // rises with every request
-	id   int // of the question
-	grew time.Time
+	n     int // rises with every request
+	id    int // of the question
+	grew  time.Time
+	twice bool // the request is raced
 }
 
 // place is a position in the dialogue: a turn, counted from the interview's

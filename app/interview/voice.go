@@ -38,7 +38,7 @@ func (s State) voice(ev VoiceChanged) State {
 	s.silence.since, s.silence.asked, s.silence.fresh = ev.Last, time.Time{}, false
 	if ev.Speaking {
 		s.silence.since, s.silence.heard = time.Time{}, true
-		return s.goesOn(uncertainWait)
+		return s.goesOn(wordsWait)
 	}
 	return s.consider()
 }

@@ -1,0 +1,67 @@
+package interview
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"copilot/app/groq"
+)
+
+// raceBudget is how many requests to a hundred questions, over an interview, there
+// may be with those that are sent twice.
+const raceBudget = 145
+
+// mayRace says whether the request that is ordered now, which nothing was begun
+// ahead for, may be sent twice: where no limit of a person's own key is in the way.
+func (s State) mayRace() bool {
+	return s.race && s.drafts && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
+}
+
+// race sends a request twice and goes on with the one whose first word comes first,
+// since a model's servers are not equally busy. The other one is cancelled at that
+// moment; so is a second one that meets a limit. It returns once both have ended.
+func race(ctx context.Context, a Answerer, r groq.Request, delta func(string)) (groq.Result, error) {
+	type end struct {
+		groq.Result
+		err error
+	}
+	var (
+		won     atomic.Int32 // 1 or 2: whose words are taken
+		running sync.WaitGroup
+		ends    [2]end
+	)
+	defer running.Wait()
+	both, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lanes, stop := [2]context.Context{}, [2]context.CancelFunc{}
+	for i := range lanes {
+		lanes[i], stop[i] = context.WithCancel(both)
+		defer stop[i]()
+	}
+	ended := make(chan int, len(lanes))
+	for i, lane := range lanes {
+		r := r
+		if i > 0 {
+			r.Retrying = func(string) { stop[i]() }
+		}
+		running.Go(func() {
+			me := int32(i + 1)
+			result, err := a.Complete(lane, r, func(text string) {
+				if won.CompareAndSwap(0, me) {
+					stop[1-i]()
+				}
+				if won.Load() == me {
+					delta(text)
+				}
+			})
+			ends[i] = end{result, err}
+			ended <- i
+		})
+	}
+	i := <-ended
+	if other := int32(2 - i); won.Load() == other || won.Load() == 0 && ends[i].err != nil {
+		i = <-ended
+	}
+	return ends[i].Result, ends[i].err
+}
