@@ -204,7 +204,7 @@ func (s State) hear(ev deepgram.Event) State {
 		}
 	case deepgram.SpeechStarted:
 		if ev.Channel == audio.Interviewer {
-			return s.goesOn(wordsWait)
+			return s.voiceBack()
 		}
 	case deepgram.Status:
 		return s.linked(ev)

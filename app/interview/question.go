@@ -98,7 +98,7 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 func (s State) wait(text string, from place, end time.Duration) State {
 	s.waiting = waiting{text, from, end, s.now.Add(uncertainWait)}
 	if s.silence.heard && s.silence.since.IsZero() { // the voice is back already
-		return s.goesOn(wordsWait)
+		return s.voiceBack()
 	}
 	return s
 }

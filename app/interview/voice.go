@@ -38,9 +38,17 @@ func (s State) voice(ev VoiceChanged) State {
 	s.silence.since, s.silence.asked, s.silence.fresh = ev.Last, time.Time{}, false
 	if ev.Speaking {
 		s.silence.since, s.silence.heard = time.Time{}, true
-		return s.goesOn(wordsWait)
+		return s.voiceBack()
 	}
 	return s.consider()
+}
+
+// voiceBack lets what waits wait for the words of a voice, unless the last ones had none.
+func (s State) voiceBack() State {
+	if s.silence.vain >= maxVain {
+		return s
+	}
+	return s.goesOn(wordsWait)
 }
 
 // settleAt returns when the transcriber is to be asked for the last words; the

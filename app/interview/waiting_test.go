@@ -81,3 +81,18 @@ func TestWaitingHearsTheVoice(t *testing.T) {
 		}
 	}
 }
+
+// Noises without words do not hold a question up for long.
+func TestWaitingIsNotHeldUpByNoise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var noises [][2]time.Duration
+		for at := 2 * time.Second; at < 20*time.Second; at += time.Second {
+			noises = append(noises, [2]time.Duration{at, at + 300*time.Millisecond})
+		}
+		r := run(t, func(o *Options) { o.Source = speaking(noises...) })
+		r.says(interviewer, "I see you worked at Acme.")
+		r.wait(r.began.Add(8 * time.Second).Sub(time.Now()))
+		r.wantQuestions("I see you worked at Acme.")
+		r.leave()
+	})
+}
