@@ -52,7 +52,7 @@ bench-backend:
 # From the interviewer's last word to the first useful words on screen: our code
 # in virtual time over 435 questions, beside what others wait by design.
 bench-latency:
-	@echo "==> Simulating. This takes about fifteen minutes."
+	@echo "==> Simulating. This takes about a quarter of an hour."
 	@LATENCY_SEEDS=50 go test -run LatencySimulation -v -timeout 60m ./app/interview
 
 # How well the teleprompter follows the voice, finds claims without ground, takes
