@@ -290,14 +290,14 @@ func (s State) delta(ev DeltaCame) State {
 func (s State) runs(order int) bool { return order != 0 && order == s.wanted.n }
 
 // retried tells the person that the answer is late and why; the next piece of
-// the answer takes it back.
+// the answer takes it back. Nothing is asked ahead, or twice, for a while.
 func (s State) retried(ev AnswerRetried) State {
 	if !s.runs(ev.Order) || ev.Sentence == "" {
 		return s
 	}
+	s.draft.rest = s.now.Add(draftsRest) // the server is busy, or there is a limit
 	id := s.wanted.id
 	if id == s.draft.id {
-		s.draft.rest = s.now.Add(draftsRest)
 		return s.dropDraft()
 	}
 	s.wanted.grew = s.now

@@ -32,11 +32,9 @@ func race(ctx context.Context, a Answerer, r groq.Request, delta func(string)) (
 		ends    [2]end
 	)
 	defer running.Wait()
-	both, cancel := context.WithCancel(ctx)
-	defer cancel()
 	lanes, stop := [2]context.Context{}, [2]context.CancelFunc{}
 	for i := range lanes {
-		lanes[i], stop[i] = context.WithCancel(both)
+		lanes[i], stop[i] = context.WithCancel(ctx)
 		defer stop[i]()
 	}
 	ended := make(chan int, len(lanes))

@@ -148,6 +148,13 @@ func TestRaces(t *testing.T) {
 			r.leave()
 		})
 	}
+	late := newState(Options{Race: true}).Apply(SessionBegan{testBegan}).Apply(Typed{testBegan, "Why Go?"})
+	if !late.wanted.twice {
+		t.Error("a typed question is not raced")
+	}
+	if late = late.Apply(AnswerRetried{testBegan, late.wanted.n, "Busy."}); late.mayRace() {
+		t.Error("raced although the server is busy")
+	}
 	s := State{race: true, drafts: true}
 	for n := range 200 {
 		s.ids, s.orders = n+1, s.orders+1
