@@ -508,7 +508,7 @@ type outcome struct {
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
 	orders, ids  int  // requests and questions, those of the lines before included
-	raced, gone  int  // drafts gone from the screen, likewise
+	raced, gone  int  // second requests of a race and drafts gone from the screen, likewise
 	late         bool // a request that was dropped, or lost a race, was not cancelled within a millisecond
 }
 
@@ -610,11 +610,6 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 			o.drafted, kept = true, max(kept, order)
 		}
 		if o.adopted && !serves(draftText[kept], l, draftWords[kept]) {
-			if _, judged := served()[key(draftText[kept])+"|"+key(strings.Join(l.words, " "))]; !judged && os.Getenv("UNJUDGED") != "" {
-				f, _ := os.OpenFile(os.Getenv("UNJUDGED"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-				fmt.Fprintf(f, "%s\t%s\n", draftText[kept], strings.Join(l.words, " "))
-				f.Close()
-			}
 			o.contradicted = true
 		}
 	})
@@ -705,6 +700,6 @@ func (s *tally) share(n int) float64 { return 100 * float64(n) / float64(max(s.q
 func (s *tally) perQuestion() float64 { return float64(s.requests) / float64(max(s.questions, 1)) }
 
 func (s *tally) String() string {
-	return fmt.Sprintf("%-44s %5d %5d %7.1f %% %9.2f %11.1f %% %8.0f %%", s.name, s.quantile(0.5).Milliseconds(), s.quantile(0.95).Milliseconds(),
+	return fmt.Sprintf("%-44s %5d %5d %7.0f %% %9.2f %11.1f %% %8.0f %%", s.name, s.quantile(0.5).Milliseconds(), s.quantile(0.95).Milliseconds(),
 		s.share(s.early), s.perQuestion(), s.share(s.contradicted), s.share(s.adopted))
 }
