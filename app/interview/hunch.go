@@ -23,9 +23,10 @@ const (
 	// Where words come faster than this, the next ones are waited for behind "the", and
 	// while the model is not sure.
 	slowWords = 500 * time.Millisecond
-	// Requests to a hundred questions, over an interview, that hunches may lead to, and
-	// how many they may be ahead of that.
-	budget, advance = 147, 3
+	// Requests to a hundred questions, over an interview, up to which one may be for a
+	// hunch, and be sent twice; and how many they may be ahead of that.
+	hunchBudget, raceBudget = 150, 143
+	advance                 = 3
 )
 
 // believed is how many drafts may have gone from the screen, to a hundred questions
@@ -53,7 +54,7 @@ func (s State) believes(h hunch) bool {
 }
 
 // affordable says whether there may be a request for nothing.
-func (s State) affordable() bool { return 100*(s.orders-s.raced+2) <= budget*(s.ids+1)+100*advance }
+func (s State) affordable() bool { return 100*(s.orders+2) <= hunchBudget*(s.ids+1)+100*advance }
 
 // request returns the request that should be running.
 func (s State) request() order {

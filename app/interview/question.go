@@ -194,7 +194,6 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	s = s.clocked(q.ID).order(q.ID)
 	if !q.Answer.Draft && s.mayRace() {
 		s.orders++
-		s.raced++
 		s.wanted.twice = true
 	}
 	return s

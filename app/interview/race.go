@@ -8,10 +8,6 @@ import (
 	"copilot/app/groq"
 )
 
-// raceBudget is how many requests to a hundred questions, over an interview, there
-// may be with those that are sent twice.
-const raceBudget = 145
-
 // mayRace says whether the request that is ordered now, which nothing was begun
 // ahead for, may be sent twice: where no limit of a person's own key is in the way.
 func (s State) mayRace() bool {

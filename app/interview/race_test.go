@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"copilot/app/groq"
 )
 
@@ -165,6 +167,28 @@ func TestRaces(t *testing.T) {
 			t.Fatalf("%d requests for %d questions", s.orders, n+1)
 		}
 	}
+}
+
+// However hunches and races take turns, there are at most 1.6 requests a question.
+func TestRequestsStayWithinTheBudget(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := State{race: true, drafts: true}
+		for range rapid.IntRange(1, 30).Draw(t, "phases") {
+			hunches, race := rapid.IntRange(0, maxHunches).Draw(t, "hunches"), rapid.Bool().Draw(t, "race")
+			for range rapid.IntRange(1, 40).Draw(t, "questions") {
+				for i := 0; i < hunches && s.affordable(); i++ {
+					s.orders++
+				}
+				s.ids, s.orders = s.ids+1, s.orders+1
+				if race && s.mayRace() {
+					s.orders++
+				}
+				if limit := 1.6*float64(s.ids) + advance; float64(s.orders) > limit {
+					t.Fatalf("%d requests for %d questions", s.orders, s.ids)
+				}
+			}
+		}
+	})
 }
 
 // limited makes a hunch meet a limit.

@@ -37,6 +37,8 @@ const (
 	simEndpointing   = 300 * time.Millisecond
 	simUsefulWords   = 3
 	simAfterQuestion = 3 * time.Second
+
+	never = time.Hour
 )
 
 // engine is how a transcriber tells words before they are final.
@@ -500,7 +502,7 @@ func serves(question string, l spokenLine, words int) bool {
 // outcome is how one spoken line went.
 type outcome struct {
 	line         spokenLine
-	first        time.Duration // from the last word's end to the first useful words of the answer that stayed
+	first        time.Duration // from the last word's end to the first useful words of the answer that stayed; never: it is to another question
 	answered     bool
 	requests     int
 	drafted      bool // a draft was asked for
@@ -508,7 +510,7 @@ type outcome struct {
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
 	orders, ids  int  // requests and questions, those of the lines before included
-	raced, gone  int  // second requests of a race and drafts gone from the screen, likewise
+	gone         int  // drafts gone from the screen, likewise
 	late         bool // a request that was dropped, or lost a race, was not cancelled within a millisecond
 }
 
@@ -557,7 +559,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 		s := New(options)
 		at := s.State()
-		at.raced, at.orders, at.ids, at.draft.gone, at.asked.end = before.raced, before.orders, before.ids, before.gone, -time.Hour
+		at.orders, at.ids, at.draft.gone, at.asked.end = before.orders, before.ids, before.gone, -time.Hour
 		s.state.Store(&at)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -574,7 +576,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 
 		final := s.State()
-		o.raced, o.orders, o.ids, o.gone = final.raced, final.orders, final.ids, final.draft.gone
+		o.orders, o.ids, o.gone = final.orders, final.ids, final.draft.gone
 		if n := final.Questions.Len(); n > 0 {
 			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()
@@ -610,6 +612,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 			o.drafted, kept = true, max(kept, order)
 		}
 		if o.adopted && !serves(draftText[kept], l, draftWords[kept]) {
+			o.first = never // its words are no useful ones
 			o.contradicted = true
 		}
 	})

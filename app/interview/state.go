@@ -182,7 +182,6 @@ type State struct {
 
 	ids     int     // questions asked
 	orders  int     // requests ordered
-	raced   int     // of them, the second ones of a race
 	wanted  order   // the request that should be running
 	asked   asked   // the newest question, in the dialogue
 	waiting waiting // words that may be a question
