@@ -46,7 +46,7 @@ func aStory(t *rapid.T) []Event {
 	audioAt := time.Duration(0)
 	if rapid.Bool().Draw(t, "hunch") {
 		story = append(story, Heard{at, transcript(interviewer, 0, strings.Fields("How do you calibrate a pressure"))},
-			DeltaCame{at, 0, rapid.SampledFrom([]string{"! gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
+			DeltaCame{at, 0, rapid.SampledFrom([]string{"! gauge\n", "+ gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
 	}
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		at = at.Add(time.Duration(rapid.IntRange(-50, 2500).Draw(t, "ms")) * time.Millisecond)

@@ -107,6 +107,39 @@ func TestHunchSure(t *testing.T) {
 	})
 }
 
+// Whatever a model writes, in whatever pieces, a hunch is of the words that were
+// heard, or gone.
+func FuzzOpening(f *testing.F) {
+	f.Add("! pressure gauge\nI do it.", 5)
+	f.Add("+ pressure\r\n\r\n- one", 1)
+	f.Add("?\n", 1)
+	f.Add("!? \x00\n", 2)
+	f.Add("You calibrate it.", 3)
+	f.Add("\n\n! "+strings.Repeat("a ", 600)+"\n", 90)
+	const words = "How do you calibrate a pressure"
+	f.Fuzz(func(t *testing.T, reply string, piece int) {
+		s := newState(Options{}).Apply(SessionBegan{testBegan})
+		s = s.Apply(Heard{testBegan, transcript(interviewer, 0, strings.Fields(words))})
+		n := s.hunch.n
+		if n == 0 {
+			t.Fatal("no hunch")
+		}
+		reply = reply[:min(len(reply), 4*maxOpening)]
+		for piece = max(piece, 1); reply != ""; {
+			k := min(piece, len(reply))
+			s = s.Apply(DeltaCame{testBegan, n, reply[:k]})
+			reply = reply[k:]
+		}
+		h, line := s.hunch, strings.TrimLeft(s.hunch.reply.String(), " \r\n")
+		if h.text != "" && !strings.HasPrefix(h.text, "How do you calibrate a ") || h.n != 0 && h.text == "" && len(line) > maxOpening {
+			t.Errorf("%+v", h)
+		}
+		if s.Questions.Len() == 1 && !strings.HasPrefix(s.Questions.At(0).Text, "How do you calibrate a ") {
+			t.Errorf("asked %q", s.Questions.At(0).Text)
+		}
+	})
+}
+
 // A hunch that the words speak against is cancelled at once, unseen; so is one
 // whose reply has not the form.
 func TestHunchGone(t *testing.T) {
