@@ -43,6 +43,8 @@ func (s State) apply(ev Event) State {
 	}
 	if n, ok := orderOf(ev); ok && n != 0 && n == s.hunch.n {
 		return s.hunchCame(ev).told()
+	} else if ok && n != 0 && n == s.check.n {
+		return s.checkCame(ev).told()
 	}
 	switch ev := ev.(type) {
 	case SessionBegan:
@@ -141,7 +143,7 @@ func (s State) remark(code, message string) State {
 // deadline returns when TimePassed is due; the zero time means never.
 func (s State) deadline() time.Time {
 	var first time.Time
-	for _, t := range []time.Time{s.waiting.until, s.stall(), s.flashEnd, s.settleAt(), s.settledAt(), s.draftAt()} {
+	for _, t := range []time.Time{s.waiting.until, s.stall(), s.flashEnd, s.settleAt(), s.settledAt(), s.draftAt(), s.check.until} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
@@ -164,6 +166,9 @@ func (s State) timePassed() State {
 	}
 	if t := s.waiting.until; !t.IsZero() && !s.now.Before(t) {
 		s = s.answerWaiting()
+	}
+	if t := s.check.until; !t.IsZero() && !s.now.Before(t) {
+		s = s.keep()
 	}
 	return s.beginDraft().silent()
 }

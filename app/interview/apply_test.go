@@ -46,7 +46,12 @@ func aStory(t *rapid.T) []Event {
 	audioAt := time.Duration(0)
 	if rapid.Bool().Draw(t, "hunch") {
 		story = append(story, Heard{at, transcript(interviewer, 0, strings.Fields("How do you calibrate a pressure"))},
-			DeltaCame{at, 0, rapid.SampledFrom([]string{"! gauge\n", "+ gauge\n", "? gauge\nA ", "Well, ", "!"}).Draw(t, "opening")})
+			DeltaCame{at, 0, rapid.SampledFrom([]string{"! gauge\n", "+ gauge\n", "? gauge\nA ", "! gauge in the field\nA ", "Well, ", "!"}).Draw(t, "opening")})
+		if rapid.Bool().Draw(t, "check") {
+			whole := transcript(interviewer, 0, strings.Fields(gauge))
+			whole.Final, whole.SpeechFinal = true, true
+			story = append(story, Heard{at, whole})
+		}
 	}
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		at = at.Add(time.Duration(rapid.IntRange(-50, 2500).Draw(t, "ms")) * time.Millisecond)
@@ -63,7 +68,7 @@ func aStory(t *rapid.T) []Event {
 		case 4:
 			story = append(story, Heard{at, deepgram.UtteranceEnd{Channel: c, LastWordEnd: audioAt}})
 		case 5:
-			story = append(story, DeltaCame{at, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** ", "! mutex\n", "? lock\n"}).Draw(t, "delta")})
+			story = append(story, DeltaCame{at, order, rapid.SampledFrom([]string{"", "I ", "led it ", "- **once** ", "! mutex\n", "? lock\n", "=", "!\nNo. "}).Draw(t, "delta")})
 		case 6:
 			var err error
 			if rapid.Bool().Draw(t, "fails") {
@@ -96,12 +101,16 @@ func steer(s State, ev Event, i int) Event {
 	if i%4 == 0 {
 		return ev
 	}
+	order := s.requests()[0].n
+	if s.check.n != 0 && i%4 == 1 {
+		order = s.check.n
+	}
 	switch e := ev.(type) {
 	case DeltaCame:
-		e.Order = s.request().n
+		e.Order = order
 		return e
 	case AnswerEnded:
-		e.Order = s.request().n
+		e.Order = order
 		return e
 	}
 	return ev
@@ -156,7 +165,10 @@ func invariants(t *rapid.T, s State) {
 	if s.hunch.n != 0 && (s.wanted.n != 0 || s.draft.id != 0) {
 		t.Fatal("a hunch beside an answer")
 	}
-	if s.over && (s.request().n != 0 || !s.deadline().IsZero()) {
+	if c := s.check; c.n != 0 && (s.hunch.n != 0 || s.draft.id != 0 || c.id != s.ids || !s.Questions.At(s.index(c.id)).Answer.Draft) {
+		t.Fatalf("a check of question %d of %d, hunch %d, draft %d", c.id, s.ids, s.hunch.n, s.draft.id)
+	}
+	if s.over && (s.requests() != [2]order{} || !s.deadline().IsZero()) {
 		t.Fatal("something goes on after the end")
 	}
 }

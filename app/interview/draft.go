@@ -108,7 +108,7 @@ func (s State) mayDraft() bool {
 	if held := h.held(); len(held) > 0 {
 		begin = held[0].from
 	}
-	return s.drafts && s.Auto && !s.paused && !s.leaving && s.wanted.n == 0 && s.draft.tried < maxDrafts &&
+	return s.drafts && s.Auto && !s.paused && !s.leaving && s.wanted.n == 0 && s.check.n == 0 && s.draft.tried < maxDrafts &&
 		!s.now.Before(s.draft.rest) && !s.follows(utterance{span: span{from: begin}}) &&
 		!fromFar(h.held(), s.heard[audio.Candidate].late())
 }
@@ -173,7 +173,7 @@ func (s State) adopt(q Question, from place, end time.Duration) (State, bool) {
 	})
 	s.draft.id, s.waiting = 0, waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
-	s = s.clocked(s.ids)
+	s = s.clocked(s.ids).doubt(s.draft.assumed)
 	return s.timed(s.Questions.At(s.Questions.Len() - 1)), true
 }
 

@@ -23,10 +23,10 @@ const (
 	// Where words come faster than this, the next ones are waited for behind "the", and
 	// while the model is not sure.
 	slowWords = 500 * time.Millisecond
-	// Requests to a hundred questions, over an interview, up to which one may be for a
-	// hunch, and be sent twice; and how many they may be ahead of that.
-	hunchBudget, raceBudget = 150, 143
-	advance                 = 3
+	// Requests to a hundred questions, over an interview, up to which one may be sent
+	// twice, be for a hunch, and for a check; and how many they may be ahead of that.
+	raceBudget, hunchBudget, checkBudget = 153, 155, 160
+	advance                              = 3
 )
 
 // believed is how many drafts may have gone from the screen, to a hundred questions
@@ -56,12 +56,13 @@ func (s State) believes(h hunch) bool {
 // affordable says whether there may be a request for nothing.
 func (s State) affordable() bool { return 100*(s.orders+2) <= hunchBudget*(s.ids+1)+100*advance }
 
-// request returns the request that should be running.
-func (s State) request() order {
-	if s.wanted.n == 0 {
-		return order{n: s.hunch.n}
+// requests returns those that should be running; their n is 0 where none should.
+func (s State) requests() [2]order {
+	first := s.wanted
+	if first.n == 0 {
+		first = order{n: s.hunch.n}
 	}
-	return s.wanted
+	return [2]order{first, {n: s.check.n}}
 }
 
 // suppose begins a hunch on the words so far, if it is time for one.

@@ -175,7 +175,7 @@ func TestLatencySimulation(t *testing.T) {
 		switch {
 		case s.unanswered > 0:
 			t.Errorf("%s: %d questions without an answer", s.name, s.unanswered)
-		case s.perQuestion() > 1.6:
+		case s.perQuestion() > 1.6+float64(advance)/float64(s.questions):
 			t.Errorf("%s: %.2f requests a question, more than 1.6", s.name, s.perQuestion())
 		case s.share(s.contradicted) > 10 && s.questions > 20:
 			t.Errorf("%s: %.1f %% of the questions had a draft that was contradicted, more than 10 %%", s.name, s.share(s.contradicted))
@@ -185,14 +185,20 @@ func TestLatencySimulation(t *testing.T) {
 			t.Errorf("%s: %d of %d lines that want nothing were answered", s.name, s.asked, s.nothing)
 		}
 	}
-	for i, s := range tallies { // goal A-G3; its p95 does not hold, and of the held-out questions just half have words before the end
+	// Goal A-G3. Its p95 holds with own keys and with a server beside Groq, not with a
+	// server elsewhere or with Flux; of the held-out questions just half have words
+	// before the end.
+	for i, s := range tallies {
 		r := rows[i]
-		p50, early := s.quantile(0.5), s.share(s.early)
+		p50, p95, early := s.quantile(0.5), s.quantile(0.95), s.share(s.early)
 		if step > 1 || r.change != nil || len(r.lines) != len(tuned) && len(r.lines) != len(held) {
 			continue
 		}
 		if p50 > 100*time.Millisecond || early < 50 && len(r.lines) == len(tuned) {
 			t.Errorf("%s: p50 %v, %.1f %% before the end; the goals are 100 ms and 50 %%", s.name, p50, early)
+		}
+		if (r.engine.own || r.engine.near) && p95 > 450*time.Millisecond {
+			t.Errorf("%s: p95 %v; the goal is 450 ms", s.name, p95)
 		}
 	}
 	if p50, p95 := tallies[0].quantile(0.5), tallies[0].quantile(0.95); p50 > 450*time.Millisecond || p95 > 750*time.Millisecond {

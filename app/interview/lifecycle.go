@@ -125,7 +125,7 @@ func (r *runner) advance() {
 		r.apply(HearingEnded{time.Now(), r.end.quitting})
 		r.advance()
 	default:
-		r.end.over = r.end.quitting || r.state.wanted.n == 0
+		r.end.over = r.end.quitting || r.state.wanted.n == 0 && r.state.check.n == 0
 	}
 }
 

@@ -36,10 +36,11 @@ type runner struct {
 	speaking   bool
 	settled    int // of the state's settles
 
-	answer running
-	timer  *time.Timer
-	due    time.Time // of timer
-	limit  *time.Timer
+	answers map[int]context.CancelFunc // the requests that run, by order
+	written chan Event                 // what comes of them
+	timer   *time.Timer
+	due     time.Time // of timer
+	limit   *time.Timer
 
 	end end
 	err error // why it ends, nil when asked for
@@ -57,15 +58,9 @@ type dialled struct {
 	err         error
 }
 
-// running is the request that runs; order 0 means none.
-type running struct {
-	order  int
-	cancel context.CancelFunc
-	events chan Event
-}
-
 func newRunner(s *Session) *runner {
 	return &runner{Session: s, state: s.State(),
+		answers: map[int]context.CancelFunc{}, written: make(chan Event, 64),
 		dialled: make(chan dialled, 1), flushed: make(chan error, 1), sourceDone: make(chan error, 1)}
 }
 
@@ -98,8 +93,8 @@ func (r *runner) loop(ctx context.Context) {
 			r.connected(d)
 		case ev, ok := <-r.words:
 			r.heard(ev, ok)
-		case ev := <-r.answer.events:
-			r.written(ev)
+		case ev := <-r.written:
+			r.came(ev)
 		case <-r.meter.news:
 			for _, ev := range r.meter.take(time.Now()) {
 				r.apply(ev)
@@ -146,45 +141,46 @@ func (r *runner) apply(ev Event) {
 }
 
 // obey asks the transcriber for the last words when the state wants them, and
-// makes the running request the one that it wants.
+// makes the running requests those that it wants.
 func (r *runner) obey() {
 	if r.settled != r.state.settles {
 		r.settled = r.state.settles
 		r.transcript.Finalize(audio.Interviewer)
 	}
-	w := r.state.request()
-	if w.n == r.answer.order {
-		return
+	ws := r.state.requests()
+	for n, cancel := range r.answers {
+		if n != ws[0].n && n != ws[1].n {
+			cancel()
+			delete(r.answers, n)
+		}
 	}
-	if r.answer.cancel != nil {
-		r.answer.cancel()
+	for _, w := range ws {
+		if w.n == 0 || r.answers[w.n] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(r.life)
+		r.answers[w.n] = cancel
+		request := r.request(w)
+		r.wg.Go(func() {
+			defer cancel()
+			r.write(ctx, w, request)
+		})
 	}
-	r.answer = running{}
-	if w.n == 0 {
-		return
-	}
-	ctx, cancel := context.WithCancel(r.life)
-	r.answer = running{w.n, cancel, make(chan Event, 64)}
-	request, events := r.request(), r.answer.events
-	r.wg.Go(func() {
-		defer cancel()
-		r.write(ctx, w, request, events)
-	})
 }
 
-func (r *runner) request() groq.Request {
+func (r *runner) request(w order) groq.Request {
 	return groq.Request{
 		Model: r.options.Model, Fallback: r.options.Fallback,
-		Messages: r.prompt.messages(r.state), MaxTokens: maxAnswer, Effort: "low",
+		Messages: r.prompt.messages(r.state, w.n), MaxTokens: maxAnswer, Effort: "low",
 	}
 }
 
 // write runs one request. A full queue holds the stream up; a cancelled one is
 // not read any more.
-func (r *runner) write(ctx context.Context, w order, request groq.Request, events chan<- Event) {
+func (r *runner) write(ctx context.Context, w order, request groq.Request) {
 	send := func(ev Event) {
 		select {
-		case events <- ev:
+		case r.written <- ev:
 		case <-ctx.Done():
 		}
 	}
@@ -203,18 +199,18 @@ func (r *runner) write(ctx context.Context, w order, request groq.Request, event
 	send(AnswerEnded{time.Now(), w.n, result, err})
 }
 
-// written takes an answer's event in, together with the deltas that wait
+// came takes in what came of a request, together with the deltas that wait
 // behind it: however fast they come, one state shows them.
-func (r *runner) written(ev Event) {
+func (r *runner) came(ev Event) {
 	d, ok := ev.(DeltaCame)
 	for ok {
 		var next Event
 		select {
-		case next = <-r.answer.events:
+		case next = <-r.written:
 		default:
 		}
 		more, isDelta := next.(DeltaCame)
-		if !isDelta {
+		if !isDelta || more.Order != d.Order {
 			r.apply(d)
 			if next == nil {
 				return

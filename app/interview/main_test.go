@@ -247,7 +247,9 @@ type answers struct {
 	began     []time.Time
 	cancelled []time.Time // when a request's context ended before its answer
 	running   int
-	text      string // of every answer; empty: ten words
+	text      string        // of every answer; empty: ten words
+	verdict   string        // the reply to a check; empty: "="
+	checks    time.Duration // the first word of that; 0: as of every other
 	first     time.Duration
 	fail      func(n int) error // the error of request n, after what was written
 	stall     bool              // after the first word nothing comes
@@ -260,6 +262,14 @@ func (a *answers) Complete(ctx context.Context, r groq.Request, delta func(strin
 	n := len(a.requests)
 	a.requests, a.began, a.running = append(a.requests, r), append(a.began, time.Now()), a.running+1
 	text, first, fail, stall := a.text, a.first, a.fail, a.stall
+	if strings.HasPrefix(r.Messages[len(r.Messages)-1].Content, saidElse) {
+		if text = a.verdict; text == "" {
+			text = "="
+		}
+		if a.checks > 0 {
+			first = a.checks
+		}
+	}
 	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()

@@ -86,6 +86,7 @@ func (s State) questionGoesOn(j judgement, text string, at place, u utterance) S
 		s.Questions = s.Questions.With(s.Questions.Len()-1, func(q *Question) {
 			q.Text, q.Heard, q.Answer = whole, s.wall(u.to), Answer{final: s.now}
 		})
+		s.check = check{}
 		s.asked.through, s.asked.end = s.dialogueEnd(), u.to
 		return s.clocked(q.ID).order(q.ID)
 	case j.verdict == answer:
@@ -137,8 +138,12 @@ func (s State) goesOn(d time.Duration) State {
 	return s
 }
 
-// candidateSpeaks answers what waits: the candidate has taken it as a question.
+// candidateSpeaks answers what waits, and keeps what is checked: the candidate has
+// taken it as a question.
 func (s State) candidateSpeaks() State {
+	if s.check.n != 0 && s.candidateSince(s.asked.end) { // it is being read
+		s = s.keep()
+	}
 	if !s.waiting.until.IsZero() && s.candidateSince(s.waiting.end) {
 		return s.answerWaiting()
 	}
@@ -188,11 +193,11 @@ func (s State) ask(q Question, from place, end time.Duration) State {
 	}
 	s.waiting = waiting{}
 	s.asked = asked{from: from, through: s.dialogueEnd(), end: end}
-	if h.text != "" && h.asked(s.language, q.Text, 0) {
+	if h.text != "" && agree(s.language, h.text, q.Text) {
 		return s.take(h)
 	}
 	s = s.clocked(q.ID).order(q.ID)
-	if !q.Answer.Draft && s.mayRace() {
+	if !q.Answer.Draft && s.mayRace(q) {
 		s.orders++
 		s.wanted.twice = true
 	}
@@ -208,7 +213,7 @@ func (s State) order(id int) State {
 
 // stopAnswer takes the order back; what was written stays, but for a draft.
 func (s State) stopAnswer() State {
-	s = s.dropDraft()
+	s = s.keep().dropDraft()
 	if s.wanted.n == 0 {
 		return s
 	}

@@ -4,14 +4,20 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"copilot/app/groq"
 )
 
-// mayRace says whether the request that is ordered now, which nothing was begun
-// ahead for, may be sent twice: where no limit of a person's own key is in the way.
-func (s State) mayRace() bool {
-	return s.race && s.drafts && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
+// lateFinal is how long the last words may take to come before their answer is late
+// unless it comes fast.
+const lateFinal = 150 * time.Millisecond
+
+// mayRace says whether the request for q that is ordered now, which nothing was begun
+// ahead for, may be sent twice: where a person waits for it, or its last words were
+// late, and no limit of a person's own key is in the way.
+func (s State) mayRace(q Question) bool {
+	return s.race && s.drafts && (q.Manual || s.now.Sub(q.Heard) > lateFinal) && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
 }
 
 // race sends a request twice and goes on with the one whose first word comes first,

@@ -154,13 +154,13 @@ func TestRaces(t *testing.T) {
 	if !late.wanted.twice {
 		t.Error("a typed question is not raced")
 	}
-	if late = late.Apply(AnswerRetried{testBegan, late.wanted.n, "Busy."}); late.mayRace() {
+	if late = late.Apply(AnswerRetried{testBegan, late.wanted.n, "Busy."}); late.mayRace(Question{Manual: true}) {
 		t.Error("raced although the server is busy")
 	}
 	s := State{race: true, drafts: true}
 	for n := range 200 {
 		s.ids, s.orders = n+1, s.orders+1
-		if s.mayRace() {
+		if s.mayRace(Question{Manual: true}) {
 			s.orders++
 		}
 		if limit := 1.6*float64(n+1) + advance; float64(s.orders) > limit {
@@ -169,18 +169,21 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-// However hunches and races take turns, there are at most 1.6 requests a question.
+// However hunches, races and checks take turns, there are at most 1.6 requests a question.
 func TestRequestsStayWithinTheBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := State{race: true, drafts: true}
 		for range rapid.IntRange(1, 30).Draw(t, "phases") {
-			hunches, race := rapid.IntRange(0, maxHunches).Draw(t, "hunches"), rapid.Bool().Draw(t, "race")
+			hunches, race, check := rapid.IntRange(0, maxHunches).Draw(t, "hunches"), rapid.Bool().Draw(t, "race"), rapid.Bool().Draw(t, "check")
 			for range rapid.IntRange(1, 40).Draw(t, "questions") {
 				for i := 0; i < hunches && s.affordable(); i++ {
 					s.orders++
 				}
 				s.ids, s.orders = s.ids+1, s.orders+1
-				if race && s.mayRace() {
+				if race && s.mayRace(Question{Manual: true}) {
+					s.orders++
+				}
+				if check && s.mayCheck() {
 					s.orders++
 				}
 				if limit := 1.6*float64(s.ids) + advance; float64(s.orders) > limit {

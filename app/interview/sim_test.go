@@ -383,17 +383,23 @@ func (e *simEars) guess(t deepgram.Transcript, n int, now time.Duration) deepgra
 type simAnswers struct {
 	engine
 	r         *rand.Rand
-	dull      bool // the model's guesses fail one time in three
+	line      spokenLine
+	dull      bool // the model's guesses fail one time in three, and its verdicts one in ten
 	mu        sync.Mutex
 	n         int
+	asked     []string // the question that each request is to answer
 	cancelled []time.Time
 	spoke     []time.Time // when a request had its first word: the other one of a race is cancelled
 }
 
 func (a *simAnswers) Complete(ctx context.Context, r groq.Request, delta func(string)) (groq.Result, error) {
-	line := a.opening(r)
+	line, short := a.opening(r), false
+	if v, ok := a.verdict(r); ok {
+		line, short = v, v == "="
+	}
 	a.mu.Lock()
 	a.n++
+	a.asked = append(a.asked, a.question(r, line))
 	n, wait := a.n, a.think(a.r)+time.Duration(len(strings.Fields(line)))*simToken
 	a.mu.Unlock()
 	timer := time.NewTimer(wait)
@@ -415,6 +421,9 @@ func (a *simAnswers) Complete(ctx context.Context, r groq.Request, delta func(st
 		}
 		if i == 0 && line != "" {
 			delta(line + "\n")
+		}
+		if short {
+			break
 		}
 		delta(fmt.Sprintf("a%dw%d ", n, i))
 	}
@@ -465,6 +474,16 @@ var (
 	})
 )
 
+// question returns what a request is to answer, where its reply begins with line.
+func (a *simAnswers) question(r groq.Request, line string) string {
+	_, words, _ := strings.Cut(r.Messages[len(r.Messages)-1].Content, "<question>\n")
+	words = strings.TrimSuffix(words, "\n</question>")
+	if _, end, ok := strings.Cut(line, " "); ok && line != "" {
+		return endedWith(words, end)
+	}
+	return words
+}
+
 // opening is the line that a model begins the reply to a hunch with: what a model
 // was recorded to expect behind the words, or behind all but the newest, which may
 // be half a word, if that is what it expected. It is "" for other requests.
@@ -490,10 +509,29 @@ func (a *simAnswers) opening(r groq.Request) string {
 	return "? " + words[last]
 }
 
-// serves says whether the answer to a question is one to the line, of which it
-// knows so many words.
-func serves(question string, l spokenLine, words int) bool {
-	if yes, judged := served()[key(question)+"|"+key(strings.Join(l.words, " "))]; judged {
+// verdict is what a model begins the reply to a check with; ok is false for other
+// requests.
+func (a *simAnswers) verdict(r groq.Request) (line string, ok bool) {
+	message, ok := strings.CutPrefix(r.Messages[len(r.Messages)-1].Content, saidElse)
+	if !ok {
+		return "", false
+	}
+	begun, _, _ := strings.Cut(strings.TrimPrefix(message, "<assumed>\n"), "\n</assumed>")
+	right := serves(begun, a.line)
+	if a.dull && len(begun)%10 == 0 {
+		right = !right
+	}
+	if right {
+		return "=", true
+	}
+	return "!", true
+}
+
+// serves says whether the answer to a question is one to the line: where the question
+// is the line's beginning, or was not judged, if what is asked is known by then.
+func serves(question string, l spokenLine) bool {
+	words, whole := wordsWithin(l.words, question)
+	if yes, judged := served()[key(question)+"|"+key(strings.Join(l.words, " "))]; judged && !(whole && words >= l.known) {
 		return yes
 	}
 	return words >= l.known
@@ -505,8 +543,8 @@ type outcome struct {
 	first        time.Duration // from the last word's end to the first useful words of the answer that stayed; never: it is to another question
 	answered     bool
 	requests     int
-	drafted      bool // a draft was asked for
 	adopted      bool
+	wrong        bool // the answer that stayed is to another question
 	contradicted bool // a draft's words were on screen and then gone, or it was kept although what was asked was not known yet
 	cut          bool // an answer that was no draft was taken for another
 	orders, ids  int  // requests and questions, those of the lines before included
@@ -521,7 +559,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		r := rand.New(rand.NewPCG(seed, 7))
 		words := l.say(r)
 		o.line = l
-		answers := &simAnswers{engine: e, r: rand.New(rand.NewPCG(seed, 8))}
+		answers := &simAnswers{engine: e, line: l, r: rand.New(rand.NewPCG(seed, 8))}
 		var ears *simEars
 		began := time.Now()
 		type shown struct {
@@ -531,9 +569,7 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		}
 		var seen []shown
 		var dropped []time.Time
-		orders := 0
-		draftText := map[int]string{}
-		draftWords := map[int]int{} // words known when a draft was begun, by order
+		var running [2]order
 		options := Options{
 			Source: simSource{words}, Answerer: answers, Race: !e.own && !e.free,
 			Transcribe: func(context.Context) (Transcriber, error) {
@@ -544,14 +580,13 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 				if s.Questions.Len() > 0 || len(seen) > 0 {
 					seen = append(seen, shown{time.Now(), s.Questions.List(), s.orders})
 				}
-				if orders != 0 && s.request().n != orders {
-					dropped = append(dropped, time.Now())
+				now := s.requests()
+				for _, w := range running {
+					if w.n != 0 && w.n != now[0].n && w.n != now[1].n {
+						dropped = append(dropped, time.Now())
+					}
 				}
-				orders = s.request().n
-				if s.draft.id != 0 && draftWords[s.orders] == 0 {
-					draftText[s.orders] = s.Questions.At(s.Questions.Len() - 1).Text
-					draftWords[s.orders] = wordsWithin(l.words, s.Questions.At(s.Questions.Len()-1).Text)
-				}
+				running = now
 			},
 		}
 		if change != nil {
@@ -580,6 +615,12 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 		if n := final.Questions.Len(); n > 0 {
 			q := final.Questions.At(n - 1)
 			text := q.Answer.Text.String()
+			var order int
+			fmt.Sscanf(text, "a%dw", &order)
+			if order > 0 {
+				asked := answers.asked[order-1]
+				o.wrong = !serves(asked, l)
+			}
 			o.answered = q.Answer.Status == AnswerDone && !q.Answer.Draft
 			for _, sh := range seen {
 				for _, p := range sh.qs {
@@ -591,7 +632,6 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 			}
 		}
 		before := shown{}
-		kept := 0 // the order of the draft that runs
 		for _, sh := range seen {
 			for _, p := range before.qs {
 				now := slices.IndexFunc(sh.qs, func(q Question) bool { return q.ID == p.ID })
@@ -608,21 +648,17 @@ func simulate(t *testing.T, e engine, l spokenLine, seed uint64, before outcome,
 			}
 			before = sh
 		}
-		for order := range draftWords {
-			o.drafted, kept = true, max(kept, order)
-		}
-		if o.adopted && !serves(draftText[kept], l, draftWords[kept]) {
-			o.first = never // its words are no useful ones
-			o.contradicted = true
+		if o.wrong { // its words are no useful ones
+			o.first, o.contradicted = never, o.contradicted || o.adopted
 		}
 	})
 	return o
 }
 
 // wordsWithin returns how many of the words are known to a text that begins
-// somewhere among them: up to where it says something else, articles apart. The
-// last word of what was heard may be half a word.
-func wordsWithin(words []string, text string) (known int) {
+// somewhere among them: up to where it says something else, articles apart, or whole.
+// The last word of what was heard may be half a word.
+func wordsWithin(words []string, text string) (known int, whole bool) {
 	plain := func(s string) string {
 		s = strings.ToLower(strings.TrimFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
 		if same, ok := sameWord[s]; ok {
@@ -647,19 +683,19 @@ func wordsWithin(words []string, text string) (known int) {
 			}
 		}
 		if same > best {
-			best, known = same, n
+			best, known, whole = same, n, i == len(fs)
 		}
 	}
-	return known
+	return known, whole
 }
 
 // tally sums outcomes up.
 type tally struct {
-	name                                       string
-	firsts                                     []time.Duration
-	questions, requests                        int
-	early, drafted, adopted, contradicted, cut int
-	unanswered, nothing, asked, late           int
+	name                              string
+	firsts                            []time.Duration
+	questions, requests               int
+	early, adopted, contradicted, cut int
+	unanswered, nothing, asked, late  int
 }
 
 func (s *tally) add(o outcome) {
@@ -677,7 +713,6 @@ func (s *tally) add(o outcome) {
 			*n++
 		}
 	}
-	count(&s.drafted, o.drafted)
 	count(&s.adopted, o.adopted)
 	count(&s.contradicted, o.contradicted)
 	count(&s.cut, o.cut)

@@ -168,6 +168,7 @@ type State struct {
 	race    bool    // and requests be sent twice
 	draft   draft
 	hunch   hunch
+	check   check
 	newest  time.Time       // when words of the interviewer came last
 	pace    time.Duration   // and how long before them the ones before
 	firsts  []time.Duration // of the newest answers, oldest first
