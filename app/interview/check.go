@@ -98,7 +98,7 @@ func (s State) replace(answer string) State {
 	if s.Questions.At(s.index(c.id)).Answer.Text.Len() > 0 {
 		s.draft.gone++
 	}
-	s = s.edit(c.id, func(a *Answer) { *a = Answer{final: a.final} })
+	s = s.edit(c.id, func(a *Answer) { *a = Answer{final: a.final} }).readAnew(c.id)
 	s.wanted = order{n: c.n, id: c.id, grew: s.now}
 	return s.delta(DeltaCame{s.now, c.n, answer}).grounded(c.id, maxQuestion)
 }

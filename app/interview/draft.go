@@ -194,6 +194,7 @@ func (s State) dropDraft() State {
 	if s.Shown >= n {
 		s.Shown = min(s.draft.shown, n-1)
 	}
+	s = s.readAnew(s.ids)
 	s.ids--
 	s.asked.from = s.draft.from
 	s.draft.id, s.draft.since = 0, time.Time{}

@@ -246,9 +246,15 @@ func (s State) cardsDone() State {
 			continue
 		}
 		s.Questions = s.Questions.With(i, func(q *Question) { q.Card = false })
-		if q.ID == s.Reader.id {
-			s.Reader.id = 0 // reading begins anew
-		}
+		s = s.readAnew(q.ID)
+	}
+	return s
+}
+
+// readAnew says that another text is on screen for a question.
+func (s State) readAnew(id int) State {
+	if id == s.Reader.id {
+		s.Reader.id = 0
 	}
 	return s
 }

@@ -45,6 +45,14 @@ func (s *stage) asks(text string) {
 	s.State = s.Apply(Heard{s.wall(), t})
 }
 
+// hears says words of a question while they are said, or the whole of it.
+func (s *stage) hears(text string, whole bool) {
+	t := transcript(interviewer, s.at, strings.Fields(text))
+	t.Final, t.SpeechFinal = whole, whole
+	s.State = s.Apply(Heard{s.wall(), t})
+	s.pass(t.End - t.Start)
+}
+
 // writes sends a piece of the running answer.
 func (s *stage) writes(text string) {
 	s.State = s.Apply(DeltaCame{s.wall(), s.wanted.n, text})
@@ -130,6 +138,36 @@ func TestAnswerWaitsForTheReader(t *testing.T) {
 	}
 }
 
+// What: an answer takes the place of a draft of which words were said. Why: it is
+// followed from its own beginning, by its own words.
+func TestReplacedAnswerIsFollowed(t *testing.T) {
+	const right = "Against a reference gauge that a laboratory has calibrated for us."
+	for name, replace := range map[string]func(*stage){
+		"by a check": func(s *stage) {
+			s.hears(gauge, true)
+			s.State = s.Apply(DeltaCame{s.wall(), s.check.n, "!\n" + right})
+		},
+		"by another question": func(s *stage) {
+			s.hears("How do you calibrate a pressure and then sign off the torque wrenches?", true)
+			s.writes(right)
+		},
+	} {
+		s := newStage()
+		s.hears("How do you calibrate a pressure", false)
+		s.State = s.Apply(DeltaCame{s.wall(), s.hunch.n, "! gauge in the field\n" + spokenAnswer})
+		s.reads("by money", false)
+		replace(s)
+		if q(s).Answer.Text.String() != right || s.Reader.Said != 0 {
+			t.Errorf("%s: %d bytes said of %q", name, s.Reader.Said, q(s).Answer.Text)
+		}
+		s.pass(time.Second)
+		s.readsAll("Against a reference gauge that a laboratory")
+		if said := right[:s.Reader.Said]; !strings.HasSuffix(strings.TrimSpace(said), "laboratory") {
+			t.Errorf("%s: said %q", name, said)
+		}
+	}
+}
+
 // What: anything may happen while an answer is read. Why: no sequence of events
 // but a key changes or moves a line at or above the place of the reader.
 func TestNothingMovesWhileItIsRead(t *testing.T) {
@@ -139,13 +177,9 @@ func TestNothingMovesWhileItIsRead(t *testing.T) {
 		words := strings.Fields(strings.NewReplacer("*", "", "- ", "").Replace(spokenAnswer))
 		written := spokenAnswer[:rapid.IntRange(10, len(spokenAnswer)).Draw(t, "written")]
 		if rapid.Bool().Draw(t, "checked") { // it was begun for another end of the question
-			tr := transcript(interviewer, s.at, strings.Fields("How do you calibrate a pressure"))
-			s.State = s.Apply(Heard{s.wall(), tr})
+			s.hears("How do you calibrate a pressure", false)
 			s.State = s.Apply(DeltaCame{s.wall(), s.hunch.n, "! gauge in the field\n" + written})
-			tr = transcript(interviewer, s.at, strings.Fields(gauge))
-			tr.Final, tr.SpeechFinal = true, true
-			s.State = s.Apply(Heard{s.wall(), tr})
-			s.pass(tr.End - tr.Start)
+			s.hears(gauge, true)
 			if s.check.n == 0 {
 				t.Fatal("no check")
 			}
