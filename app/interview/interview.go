@@ -14,7 +14,8 @@
 // speech remain for where ours is wrong. A draft is begun while the question is
 // still being asked, when it is known what it will be, from a list of such
 // questions or by the model itself, which is asked for a hunch; it is adopted,
-// replaced or gone once the last words are there.
+// replaced or gone once the last words are there. Where those are others than were
+// assumed, the model checks first whether it serves.
 //
 // The package draws nothing, opens no device and stores nothing.
 package interview

@@ -60,7 +60,7 @@ const (
 // Answer is the suggested reply to a question.
 type Answer struct {
 	Status  AnswerStatus
-	Draft   bool // the question is not certain to be over: the text may be replaced or vanish
+	Draft   bool // the question is not certain to be over, or the answer to be one to it: the text may be replaced or vanish
 	Text    Text
 	Model   string
 	Problem string // a sentence for the person when Status is AnswerFailed or a retry is under way

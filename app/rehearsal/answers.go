@@ -74,14 +74,23 @@ func (b *answerBook) answer(text string) (id, answer string) {
 
 // reply returns the answer to a message. One about an unfinished question asks for
 // a line with its end ahead, from the last word heard on, which is marked "! " for
-// certain; the book knows its questions.
+// certain; the book knows its questions. One that tells what was assumed asks for "="
+// where that is what was said, and for "!" and the answer where it is not.
 func (b *answerBook) reply(message string) string {
+	heard := message[strings.LastIndex(message, "<question>")+1:]
+	heard, _, _ = strings.Cut(heard, "</question>")
+	if _, assumed, ok := strings.Cut(message, "<assumed>\n"); ok && strings.Contains(message, `"="`) {
+		assumed, _, _ = strings.Cut(assumed, "\n</assumed>")
+		id, answer := b.answer(heard)
+		if other, _ := b.answer(assumed); other == id {
+			return "="
+		}
+		return "!\n" + answer
+	}
 	id, answer := b.answer(message)
 	if !strings.Contains(message, `"! "`) {
 		return answer
 	}
-	heard := message[strings.LastIndex(message, "<question>")+1:]
-	heard, _, _ = strings.Cut(heard, "</question>")
 	last := tokens(heard)
 	if i := slices.IndexFunc(b.questions, func(q Question) bool { return q.ID == id }); i >= 0 {
 		if end := endOf(b.questions[i].Text, last); end != "" {

@@ -327,6 +327,15 @@ func TestAnswerBook(t *testing.T) {
 			t.Errorf("%q: ends with %q", begun, line)
 		}
 	}
+	for i, q := range iv.Questions {
+		other := iv.Questions[(i+1)%len(iv.Questions)]
+		for assumed, want := range map[string]string{q.Text: "=", other.Text: "!\n" + q.Answer} {
+			message := "Write \"=\" or \"!\".\n<assumed>\n" + assumed + "\n</assumed>\n<answer>\n" + other.Answer + "\n</answer>\n<question>\n" + q.Text + "\n</question>"
+			if got := book.reply(message); got != want {
+				t.Errorf("%q, %q: %q", assumed, q.Text, got)
+			}
+		}
+	}
 	for _, text := range []string{
 		"", "What is your greatest weakness?", "How are you today?", "Explain how a hash table works.",
 		"Why do you want to work for us?", "Hi Maya, nice to meet you.", "What would you do if the deadline moved?",
