@@ -54,6 +54,7 @@ func TestSilenceWait(t *testing.T) {
 		"What would you do because":            waitUnfinished,
 		"Tell me about a time you":             waitUnfinished,
 		"How do you test and":                  waitUnfinished,
+		"What do you work best with":           waitFinished, // a question may end so
 		"How do you test, um":                  waitUnfinished,
 		"You worked at Acme,":                  waitUnfinished,
 		"What is the project you're proud of.": waitFinished,

@@ -25,7 +25,7 @@ const (
 	slowWords = 500 * time.Millisecond
 	// Requests to a hundred questions, over an interview, up to which one may be sent
 	// twice, be for a hunch, and for a check; and how many they may be ahead of that.
-	raceBudget, hunchBudget, checkBudget = 153, 155, 160
+	raceBudget, hunchBudget, checkBudget = 150, 153, 156
 	advance                              = 3
 )
 

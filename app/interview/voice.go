@@ -65,11 +65,15 @@ func (s State) settleAt() time.Time {
 
 // silenceWait is how long a silence ends what was said so far.
 func (s State) silenceWait() time.Duration {
-	if text := s.heard[audio.Interviewer].text(); text != "" && s.upToDate() && wantsMore(s.language, text) {
+	if text := s.heard[audio.Interviewer].text(); text != "" && s.upToDate() && wantsMore(s.language, text) && !mayEnd[text[strings.LastIndexByte(text, ' ')+1:]] {
 		return waitUnfinished
 	}
 	return waitFinished
 }
+
+// mayEnd are words that more mostly follows, but that questions end with, too: the
+// final has to tell, which has its question mark.
+var mayEnd = words("to for in on at from into about with of by through do does did")
 
 // upToDate says whether the interviewer's last words are known: the newest ends
 // where the voice did.
