@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // An answer that was begun for one end of a question is kept when another came
@@ -53,7 +54,26 @@ func asksNoMore(language, assumed, question string) bool {
 		return ws
 	}
 	a, q := weighty(assumed), weighty(question)
-	return len(q) <= len(a) && slices.Equal(q, a[:len(q)]) && (len(q) > shapeWeight || agree(language, assumed, question))
+	return !namesMore(assumed, question) && len(q) <= len(a) && slices.Equal(q, a[:len(q)]) && (len(q) > shapeWeight || agree(language, assumed, question))
+}
+
+// namesMore says whether a question has a name that was not assumed: "… in Go".
+func namesMore(assumed, question string) bool {
+	known := tokens(assumed)
+	for _, sentence := range sentences(question) {
+		for i, w := range strings.Fields(sentence) {
+			w = strings.Trim(w, ".,?!;:\"'()")
+			if i == 0 || w == "" || !unicode.IsUpper([]rune(w)[0]) {
+				continue
+			}
+			for _, t := range tokens(w) {
+				if !function[t] && !slices.Contains(known, t) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // keep ends a check: the answer on screen is the one to the question.

@@ -160,6 +160,8 @@ func TestAsksNoMore(t *testing.T) {
 		{"How do you calibrate a pressure gauge", "How do you calibrate a pressure gauge without a laboratory?", false},
 		{"How do you calibrate a pressure gauge", "Why do you calibrate a pressure gauge?", false},
 		{"What did you do", "What did you enjoy?", false},
+		{"Explain how garbage collection works", "Explain how garbage collection works in Go.", false},
+		{"How did you come to Acme and what did I miss", "How did you come to Acme, and what did I miss?", true},
 		{"What did you do", "What did you do then?", true},
 		{"Where do you see yourself in five years", "Where do you see yourself in, let's say, five years?", true},
 	} {
