@@ -15,9 +15,11 @@ const lateFinal = 150 * time.Millisecond
 
 // mayRace says whether the request for q that is ordered now, which nothing was begun
 // ahead for, may be sent twice: where a person waits for it, or its last words were
-// late, and no limit of a person's own key is in the way.
+// late, and no limit of a person's own key is in the way. Where words come fast the
+// last ones are always late, and the budget does more for hunches.
 func (s State) mayRace(q Question) bool {
-	return s.race && s.drafts && (q.Manual || s.now.Sub(q.Heard) > lateFinal) && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
+	late := s.now.Sub(q.Heard) > lateFinal && !s.wordsAreFast()
+	return s.race && s.drafts && (q.Manual || late) && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
 }
 
 // race sends a request twice and goes on with the one whose first word comes first,
