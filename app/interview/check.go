@@ -13,29 +13,23 @@ import (
 // stays a draft: it may be replaced, which nothing that was shown as an answer is.
 const checkWait = 1500 * time.Millisecond // for the verdict; then the answer stays
 
-// check is a running one; the zero check means none.
+// check is a running one, of the newest question's answer; the zero check means none.
 type check struct {
 	n     int    // of its request
-	id    int    // of the question
 	begun string // the question that its answer was begun for
 	reply Text   // so far
 	until time.Time
-}
-
-// mayCheck says whether there is a request left to check an answer with.
-func (s State) mayCheck() bool {
-	return s.drafts && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= checkBudget*s.ids+100*advance
 }
 
 // doubt begins a check of the newest question's answer, which was begun for a,
 // when something else was asked and the candidate has not begun to read it.
 func (s State) doubt(a assumed) State {
 	q := s.Questions.At(s.Questions.Len() - 1)
-	if asksNoMore(s.language, a.text, q.Text) || !s.mayCheck() || s.beingRead() {
+	if asksNoMore(s.language, a.text, q.Text) || !s.spare(checkBudget) || s.beingRead() && s.Reader.id == q.ID {
 		return s
 	}
 	s.orders++
-	s.check = check{n: s.orders, id: q.ID, begun: a.text, until: s.now.Add(checkWait)}
+	s.check = check{n: s.orders, begun: a.text, until: s.now.Add(checkWait)}
 	return s.edit(q.ID, func(a *Answer) { a.Draft = true })
 }
 
@@ -78,13 +72,12 @@ func namesMore(assumed, question string) bool {
 
 // keep ends a check: the answer on screen is the one to the question.
 func (s State) keep() State {
-	id := s.check.id
-	if id == 0 {
+	if s.check.n == 0 {
 		return s
 	}
 	s.check = check{}
-	s = s.edit(id, func(a *Answer) { a.Draft = false })
-	return s.timed(s.Questions.At(s.index(id)))
+	s = s.edit(s.ids, func(a *Answer) { a.Draft = false })
+	return s.timed(s.Questions.At(s.index(s.ids)))
 }
 
 // checkCame takes in what came of a check's request, see saidElse.
@@ -113,12 +106,12 @@ func (s State) checkCame(ev Event) State {
 // replace puts the first words of a check's answer in the place of the draft, and
 // goes on with it.
 func (s State) replace(answer string) State {
-	c := s.check
+	n, id := s.check.n, s.ids
 	s.check = check{}
-	if s.Questions.At(s.index(c.id)).Answer.Text.Len() > 0 {
+	if s.Questions.At(s.index(id)).Answer.Text.Len() > 0 {
 		s.draft.gone++
 	}
-	s = s.edit(c.id, func(a *Answer) { *a = Answer{final: a.final} }).readAnew(c.id)
-	s.wanted = order{n: c.n, id: c.id, grew: s.now}
-	return s.delta(DeltaCame{s.now, c.n, answer}).grounded(c.id, maxQuestion)
+	s = s.edit(id, func(a *Answer) { *a = Answer{final: a.final} }).readAnew(id)
+	s.wanted = order{n: n, id: id, grew: s.now}
+	return s.delta(DeltaCame{s.now, n, answer}).grounded(id, maxQuestion)
 }

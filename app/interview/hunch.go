@@ -56,6 +56,11 @@ func (s State) believes(h hunch) bool {
 // affordable says whether there may be a request for nothing.
 func (s State) affordable() bool { return 100*(s.orders+2) <= hunchBudget*(s.ids+1)+100*advance }
 
+// spare says whether there may be one more request for the newest question.
+func (s State) spare(budget int) bool {
+	return s.drafts && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= budget*s.ids+100*advance
+}
+
 // requests returns those that should be running; their n is 0 where none should.
 func (s State) requests() [2]order {
 	first := s.wanted

@@ -19,7 +19,7 @@ const lateFinal = 150 * time.Millisecond
 // last ones are always late, and the budget does more for hunches.
 func (s State) mayRace(q Question) bool {
 	late := s.now.Sub(q.Heard) > lateFinal && !s.wordsAreFast()
-	return s.race && s.drafts && (q.Manual || late) && !s.now.Before(s.draft.rest) && 100*(s.orders+1) <= raceBudget*s.ids+100*advance
+	return s.race && (q.Manual || late) && s.spare(raceBudget)
 }
 
 // race sends a request twice and goes on with the one whose first word comes first,

@@ -183,7 +183,7 @@ func TestRequestsStayWithinTheBudget(t *testing.T) {
 				if race && s.mayRace(Question{Manual: true}) {
 					s.orders++
 				}
-				if check && s.mayCheck() {
+				if check && s.spare(checkBudget) {
 					s.orders++
 				}
 				if limit := 1.6*float64(s.ids) + advance; float64(s.orders) > limit {
